@@ -1,0 +1,181 @@
+"""Writes the generated pages: the rules, the guidance and the reference of constructs. `make docs` runs it, a test
+compares."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import griffe
+
+from secure_containers.guidance import Guideline, catalogue
+from secure_containers.rules import ENGINE_RULES, RULES
+
+HERE: Final = Path(__file__).parent
+_GENERATED: Final = "<!-- Written by docs/generate.py (`make docs`); change the code it is written from. -->\n"
+
+PAGES: Final[Mapping[str, tuple[str, ...]]] = {
+    "SecureEcrRepository": (
+        "secure_containers.ecr.repository.SecureEcrRepository",
+        "secure_containers.ecr.repository.ScanSeverity",
+        "secure_containers.ecr.tag_scheme.TagScheme",
+        "secure_containers.ecr.tag_scheme.EnvironmentTags",
+        "secure_containers.ecr.lifecycle.LifecycleRule",
+        "secure_containers.ecr.image.EcrImage",
+    ),
+    "Enforcement": (
+        "secure_containers.validation.enforce",
+        "secure_containers.validation.Pack",
+        "secure_containers.waivers.Waiver",
+        "secure_containers.waivers.waive",
+    ),
+}
+"""The reference pages and what each of them tells of."""
+
+
+def pages() -> dict[str, str]:
+    """Every generated page by its path below docs/."""
+    found = {f"rules/{rule.id}.md": rule.markdown() for rule in (*RULES, *ENGINE_RULES)}
+    found["rules/README.md"] = "\n".join(_rule_index())
+    found["guidance.md"] = "\n".join(_guidance())
+    package = griffe.load("secure_containers", search_paths=[str(HERE.parent)])
+    for name, members in PAGES.items():
+        found[f"constructs/{name}.md"] = "\n".join(
+            [f"# {name}", *(line for path in members for line in _reference(package, path))]
+        )
+    return {path: _GENERATED + text.rstrip() + "\n" for path, text in found.items()}
+
+
+def write() -> None:
+    """Write every page, and remove generated ones that nothing makes any more."""
+    wanted = pages()
+    for folder in ("rules", "constructs"):
+        for path in (HERE / folder).glob("*.md"):
+            if f"{folder}/{path.name}" not in wanted:
+                path.unlink()
+    for path, text in wanted.items():
+        (HERE / path).parent.mkdir(exist_ok=True)
+        (HERE / path).write_text(text, encoding="utf-8")
+    print(f"{len(wanted)} pages written")
+
+
+def _rule_index() -> Iterator[str]:
+    yield from ("# Rules", "", "| id | name | severity | what it finds |", "|---|---|---|---|")
+    for rule in (*RULES, *ENGINE_RULES):
+        yield f"| [{rule.id}]({rule.id}.md) | `{rule.name}` | {rule.severity} | {rule.title} |"
+
+
+def _guidance() -> Iterator[str]:
+    known = catalogue()
+    yield from ("# Guidance", "", "What the library answers to, and what answers it.", "", "Sources:", "")
+    yield from (f"- `{id}`: {title}" for id, title in known.sources.items())
+    for guideline in known.guidelines.values():
+        yield from (
+            "",
+            f"## {guideline.id}",
+            "",
+            guideline.says,
+            "",
+            f"Sources: {', '.join(guideline.sources)}. To be answered by: {guideline.where}.",
+            "",
+        )
+        yield from _answers(guideline, known.not_yet.get(guideline.id, ()))
+    yield from ("", "## Not yet answered", "")
+    yield from (f"- [{id}](#{id}): {', '.join(kinds)}" for id, kinds in known.not_yet.items())
+
+
+def _answers(guideline: Guideline, not_yet: Iterable[str]) -> Iterator[str]:
+    for kind, names in guideline.answers.items():
+        yield f"- {kind}: {', '.join(_link(name) for name in names)}"
+    rules = [rule for rule in RULES if guideline.id in rule.guidelines]
+    if rules:
+        yield f"- rule: {', '.join(f'[{rule.id} {rule.name}](rules/{rule.id}.md)' for rule in rules)}"
+    yield from (f"- {kind}: not yet" for kind in not_yet)
+
+
+def _link(name: str) -> str:
+    if name.startswith("docs/"):
+        return f"[{name}]({name.removeprefix('docs/')})"
+    short = name.removeprefix("secure_containers.")
+    page = next(
+        (
+            page
+            for page, members in PAGES.items()
+            if short.split(".", maxsplit=1)[0] in {member.rsplit(".", 1)[1] for member in members}
+        ),
+        None,
+    )
+    return f"[`{short}`](constructs/{page}.md)" if page else f"`{short}`"
+
+
+def _reference(package: Any, path: str) -> Iterator[str]:
+    member = package[path.removeprefix("secure_containers.")]
+    yield from ("", f"## {member.name}", "")
+    callable_ = member.members.get("__init__", member) if member.is_class else member
+    yield from _description(member, callable_)
+    if not member.is_class:
+        return
+    for attribute in _public(member, "attribute"):
+        if attribute.docstring or attribute.value:
+            value = f" = `{attribute.value}`" if attribute.value and not attribute.annotation else ""
+            yield f"- `{attribute.name}`{value}{': ' + attribute.docstring.value if attribute.docstring else ''}"
+    for method in _public(member, "function"):
+        yield from ("", f"### {method.name}", "")
+        yield from _description(method, method)
+
+
+def _public(member: Any, kind: str) -> list[Any]:
+    documented = {
+        name
+        for section in _sections(member)
+        if section.kind.value == "parameters"
+        for name in (each.name for each in section.value)
+    }
+    return [
+        each
+        for name, each in member.members.items()
+        if each.kind.value == kind and not name.startswith("_") and (each.docstring or name not in documented)
+    ]
+
+
+def _sections(member: Any) -> list[Any]:
+    return list(member.docstring.parse("google", warnings=False)) if member.docstring else []
+
+
+def _description(member: Any, callable_: Any) -> Iterator[str]:
+    """The text, the arguments with their types and defaults, and the errors of a class or function."""
+    defaults = {each.name: each for each in getattr(callable_, "parameters", ())}
+    attributes = member.members if member.is_class else {}
+    for section in _sections(member):
+        if section.kind.value == "text":
+            yield from (section.value, "")
+        elif section.kind.value == "parameters":
+            yield from ("| argument | type | default | |", "|---|---|---|---|")
+            for each in section.value:
+                declared = defaults.get(each.name) or attributes.get(each.name)
+                type_ = (
+                    str(declared.annotation).replace("|", "\\|") if declared is not None and declared.annotation else ""
+                )
+                yield f"| `{each.name}` | `{type_}` | {_default(declared)} | {' '.join(each.description.split())} |"
+            yield ""
+        elif section.kind.value == "raises":
+            yield from (f"Raises `{each.annotation}`: {' '.join(each.description.split())}" for each in section.value)
+            yield ""
+        elif section.kind.value == "admonition":
+            yield from (f"{section.title}: {section.value.description}", "")
+
+
+def _default(declared: Any) -> str:
+    value = getattr(declared, "default", None) or getattr(declared, "value", None)
+    if value is None:
+        return "needed"
+    text = str(value)
+    if text.startswith("field("):
+        return f"`{text.split('default=', 1)[1].split(',', 1)[0]}`" if "default=" in text else "needed"
+    return f"`{text}`"
+
+
+if __name__ == "__main__":
+    sys.exit(write())

@@ -1,0 +1,62 @@
+"""Hardened AWS CDK constructs for container services, and rules that hold them and any other template to the same
+guidance.
+
+    from secure_containers import SecureEcrRepository, enforce
+
+Importing the package starts no Node: names that need aws_cdk are imported when they are first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from secure_containers.ecr import (
+        EcrImage,
+        EnvironmentTags,
+        LifecycleRule,
+        ScanSeverity,
+        SecureEcrRepository,
+        TagScheme,
+    )
+    from secure_containers.validation import Pack, enforce
+    from secure_containers.waivers import Waiver, waive
+
+__version__ = "0.1.0"
+
+_HOMES: Final = {
+    "EcrImage": "ecr",
+    "EnvironmentTags": "ecr",
+    "LifecycleRule": "ecr",
+    "Pack": "validation",
+    "ScanSeverity": "ecr",
+    "SecureEcrRepository": "ecr",
+    "TagScheme": "ecr",
+    "Waiver": "waivers",
+    "enforce": "validation",
+    "waive": "waivers",
+}
+
+__all__ = [
+    "EcrImage",
+    "EnvironmentTags",
+    "LifecycleRule",
+    "Pack",
+    "ScanSeverity",
+    "SecureEcrRepository",
+    "TagScheme",
+    "Waiver",
+    "enforce",
+    "waive",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

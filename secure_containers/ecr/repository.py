@@ -1,0 +1,527 @@
+"""`SecureEcrRepository`: a private image repository whose defaults are the guidance."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from aws_cdk import Duration, PhysicalName, RemovalPolicy, Stack, Tags, Token
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+from secure_containers.ecr.actions import DELETE_ACTIONS, LOGIN_ACTION, PULL_ACTIONS, PUSH_ACTIONS
+from secure_containers.ecr.image import DIGEST, TAG, EcrImage
+from secure_containers.ecr.lifecycle import LifecycleRule, lifecycle_json, lifecycle_text
+from secure_containers.ecr.repository_policy import RepositoryPolicy, check_organization, mfa_exempt_arns
+from secure_containers.ecr.tag_scheme import MOST_EXCEPTIONS, TagScheme
+from secure_containers.errors import invalid
+from secure_containers.rules.ecr_lifecycle import bounds_every_tag, expires_untagged, lifecycle_problems
+from secure_containers.rules.template import partition_of
+from secure_containers.waivers import DefaultsOff, Waiver, waive, waiver_line
+
+_NAME: Final = re.compile(r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*")
+_NAME_LENGTH: Final = range(2, 256 + 1)
+_PATTERN: Final = re.compile(r"[0-9A-Za-z._*-]{1,128}")
+_TYPES: Final = ("AWS::ECR::Repository", "AWS::KMS::Key")
+
+_DEFAULT_LIFECYCLE: Final = {
+    "SC-ECR-05": LifecycleRule(untagged=True, days_since_pushed=30, description="untagged images"),
+    "SC-ECR-06": LifecycleRule(more_than_images=500, description="the oldest images beyond 500"),
+}
+"""The lifecycle of a repository that is given none, by the rule that asks for each part."""
+_TAGGED_ONLY: Final = LifecycleRule(
+    tag_patterns=["*"], more_than_images=500, description="the oldest tagged images beyond 500"
+)
+
+
+class ScanSeverity(StrEnum):
+    """Severities of findings in an image scan, the worst first."""
+
+    CRITICAL = "CRITICAL"
+    HIGH = "HIGH"
+    MEDIUM = "MEDIUM"
+    LOW = "LOW"
+    INFORMATIONAL = "INFORMATIONAL"
+
+
+class SecureEcrRepository(Construct):
+    """A private repository: encrypted with a key of yours, scanned, immutable, bounded, kept.
+
+    Unasked:
+
+    - images are encrypted with a customer-managed KMS key that rotates;
+    - tags are immutable, every pushed image is scanned;
+    - untagged images expire after 30 days, and the newest 500 images are kept;
+    - repository and key stay when the stack is deleted;
+    - nobody of another account gets in; given an organization, nobody outside it does, whatever other policies say.
+
+    Each of these can be turned off by a waiver that names its rule and gives a reason, and by nothing else.
+
+    Args:
+        scope: the parent.
+        id: the construct id.
+        repository_name: a fixed name, 2 to 256 characters. Left out, CloudFormation names the repository (CDK does, if
+            another account or Region uses it). A fixed name blocks replacement: rule SC-NAM-01 warns of it.
+        encryption: `KMS`, or `KMS_DSSE` (two layers; GovCloud only). Left out: `KMS`.
+        encryption_key: the key to encrypt with, of the same Region. Left out, the repository gets one of its own.
+        lifecycle_rules: what replaces the default lifecycle. Untagged images and images of any tag have to be bounded.
+        tag_scheme: a tag scheme from which lifecycle and exceptions to immutability follow, in place of giving
+            `lifecycle_rules` and `mutable_tag_patterns`.
+        mutable_tag_patterns: 1 to 5 patterns of tags that may move, such as `dev-*`. Left out, none may.
+        organization_id: the AWS Organization outside of which every call is denied, except from AWS services and from
+            whom `allow_pull_from` lets in. Left out, no such statement is written.
+        require_mfa: deny deletion and policy changes to callers without multi-factor authentication. CloudFormation's
+            own role of the stack is excepted, so that updates go on working. Sessions of IAM Identity Center may carry
+            no such mark: read docs/mfa.md before you turn it on.
+        mfa_exempt_roles: names of automation roles of this account that `require_mfa` lets pass.
+        tags: tags of the repository and its key, such as `{"owner": "payments"}`.
+        waivers: defaults to turn off and findings to accept, each with its reason.
+
+    Raises:
+        ValueError: an argument is wrong, contradicts another or weakens a default without a waiver.
+
+    Source: https://docs.aws.amazon.com/AmazonECR/latest/userguide/security-best-practices.html
+    """
+
+    repository: ecr.Repository
+    """The repository itself, for everything that takes an `ecr.IRepository`."""
+    encryption_key: kms.IKey | None
+    """The key that encrypts the images; None only if SC-ECR-03 is waived."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        repository_name: str | None = None,
+        encryption: ecr.RepositoryEncryption | None = None,
+        encryption_key: kms.IKey | None = None,
+        lifecycle_rules: Sequence[LifecycleRule] | None = None,
+        tag_scheme: TagScheme | None = None,
+        mutable_tag_patterns: Sequence[str] = (),
+        organization_id: str | None = None,
+        require_mfa: bool = False,
+        mfa_exempt_roles: Sequence[str] = (),
+        tags: Mapping[str, str] | None = None,
+        waivers: Sequence[Waiver] = (),
+    ) -> None:
+        path = f"{scope.node.path}/{id}".lstrip("/")
+        if tag_scheme is not None and (lifecycle_rules is not None or mutable_tag_patterns):
+            raise invalid(
+                path,
+                "tag_scheme",
+                tag_scheme,
+                allowed="a tag scheme, or lifecycle_rules and mutable_tag_patterns",
+                write="only one of the two",
+            )
+        if mfa_exempt_roles and not require_mfa:
+            raise invalid(
+                path,
+                "mfa_exempt_roles",
+                list(mfa_exempt_roles),
+                allowed="exceptions to require_mfa only",
+                write="require_mfa=True",
+            )
+        if organization_id is not None:
+            check_organization(path, "organization_id", organization_id)
+        _check_name(path, repository_name)
+        super().__init__(scope, id)
+        try:
+            off = DefaultsOff(self, waivers, types=_TYPES)
+            rules = tag_scheme.lifecycle_rules() if tag_scheme else lifecycle_rules
+            lifecycle = _lifecycle(path, rules, off)
+            mutability = _mutability(path, tag_scheme.mutable_patterns if tag_scheme else mutable_tag_patterns, off)
+            kind = _encryption(path, encryption, encryption_key, off)
+            _check_region(path, Stack.of(self).region, kind, encryption_key)
+            exempt_from_mfa = mfa_exempt_arns(path, Stack.of(self), mfa_exempt_roles) if require_mfa else []
+        except ValueError:
+            scope.node.try_remove_child(id)  # a wrong argument leaves nothing behind
+            raise
+        removal = RemovalPolicy.DESTROY if off.waived("SC-DEL-01") else RemovalPolicy.RETAIN
+
+        self.encryption_key = encryption_key
+        if kind != "AES256" and encryption_key is None:
+            self.encryption_key = kms.Key(
+                self,
+                "Key",
+                description=f"Encrypts the images of {path}",
+                enable_key_rotation=not off.waived("SC-KMS-01"),
+                removal_policy=removal,
+            )
+        self.repository = ecr.Repository(
+            self,
+            "Repository",
+            repository_name=repository_name or PhysicalName.GENERATE_IF_NEEDED,
+            encryption=ecr.RepositoryEncryption.AES_256 if kind == "AES256" else ecr.RepositoryEncryption.KMS,
+            encryption_key=self.encryption_key,
+            image_scan_on_push=not off.waived("SC-ECR-02"),
+            image_tag_mutability=mutability.setting,
+            image_tag_mutability_exclusion_filters=mutability.filters,
+            removal_policy=removal,
+            empty_on_delete=off.waived("SC-DEL-01") or None,
+        )
+        l1 = self.repository.node.default_child
+        assert isinstance(l1, ecr.CfnRepository)
+        if lifecycle is not None:
+            # The L2's own rules lack pulls, archiving and transitions (aws-cdk#36824).
+            l1.lifecycle_policy = ecr.CfnRepository.LifecyclePolicyProperty(lifecycle_policy_text=lifecycle)
+        if kind == "KMS_DSSE":
+            # The L2 takes a key with KMS only.
+            l1.add_property_override("EncryptionConfiguration.EncryptionType", kind)
+        self._mutable_patterns = mutability.patterns
+        self._policy = RepositoryPolicy(self.repository, path)
+        if organization_id is not None:
+            self._policy.keep_inside(organization_id)
+        if require_mfa:
+            self._policy.require_mfa(exempt_from_mfa)
+        for key, value in (tags or {}).items():
+            Tags.of(self).add(key, value)
+        off.apply()
+
+    def grant_pull(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let a principal pull from this repository, and sign in to the registry.
+
+        Args:
+            grantee: a role, group or service; a principal of another account is let in by the repository's policy too.
+        """
+        return self._grant(grantee, PULL_ACTIONS, login=True)
+
+    def grant_push(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let a principal push to this repository, and sign in to the registry. It can neither pull layers nor delete.
+
+        Args:
+            grantee: the principal, usually a build's role.
+        """
+        return self._grant(grantee, PUSH_ACTIONS, login=True)
+
+    def grant_delete(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let a principal find and delete images of this repository; not the repository.
+
+        Args:
+            grantee: the principal, usually a clean-up's role.
+        """
+        return self._grant(grantee, DELETE_ACTIONS, login=False)
+
+    def allow_pull_from(
+        self,
+        *,
+        accounts: Sequence[str] = (),
+        organizations: Sequence[str] = (),
+        roles: Sequence[iam.IRole] = (),
+        lambda_functions: Sequence[str] = (),
+    ) -> None:
+        """Let others pull, by the repository's policy. Their own policies have to allow it too.
+
+        Whoever is named here is excepted from the denial for principals outside `organization_id`.
+
+        Args:
+            accounts: account ids, 12 digits.
+            organizations: organization ids, such as `o-a1b2c3d4e5`.
+            roles: roles; of other accounts by `iam.Role.from_role_arn`.
+            lambda_functions: ARNs of functions of other accounts that run from an image of this repository. `*` may
+                stand in the name. Lambda may read the image for them, and principals of their account may, to create
+                them.
+
+        Raises:
+            ValueError: nothing is given, or an id or ARN is not one.
+        """
+        if not (accounts or organizations or roles or lambda_functions):
+            raise invalid(
+                self.node.path,
+                "allow_pull_from",
+                "nothing",
+                allowed="accounts, organizations, roles or lambda_functions",
+                write='allow_pull_from(accounts=["111122223333"])',
+            )
+        self._policy.allow_pull(
+            accounts=accounts, organizations=organizations, roles=roles, lambda_functions=lambda_functions
+        )
+
+    def image(self, *, digest: str | None = None, tag: str | None = None) -> EcrImage:
+        """An image for a task, job, service or function; by digest, or by a tag that cannot move.
+
+        Args:
+            digest: `sha256:` and 64 hexadecimal digits, as `docker push` prints it.
+            tag: a tag, in place of a digest. `latest` and tags that may move are refused.
+
+        Raises:
+            ValueError: neither or both are given, the digest or tag is none, or the tag may move.
+        """
+        path = self.node.path
+        write = f'image(digest="sha256:{"0123456789abcdef" * 4}")'
+        if (digest is None) == (tag is None):
+            raise invalid(path, "image", {"digest": digest, "tag": tag}, allowed="a digest or a tag", write=write)
+        if digest is not None:
+            if not Token.is_unresolved(digest) and not DIGEST.fullmatch(digest):
+                raise invalid(path, "image(digest)", digest, allowed="sha256: and 64 hexadecimal digits", write=write)
+            return EcrImage(self.repository, digest)
+        assert tag is not None
+        if not Token.is_unresolved(tag):
+            if not TAG.fullmatch(tag):
+                raise invalid(path, "image(tag)", tag, allowed="1 to 128 letters, digits, '_', '.', '-'", write=write)
+            if tag == "latest" or self._may_move(tag):
+                raise invalid(
+                    path,
+                    "image(tag)",
+                    tag,
+                    allowed="a tag that cannot move; this one may be another image tomorrow",
+                    write=write,
+                )
+        elif self._mutable_patterns:
+            raise invalid(
+                path,
+                "image(tag)",
+                tag,
+                allowed="a tag that is known at synthesis, since some tags here may move",
+                write=write,
+            )
+        return EcrImage(self.repository, tag)
+
+    def on_image_pushed(
+        self, id: str, *, target: events.IRuleTarget | None = None, tag_prefixes: Sequence[str] = ()
+    ) -> events.Rule:
+        """Send an event to a target whenever an image was pushed.
+
+        Args:
+            id: the construct id of the rule.
+            target: where the event goes; more can be added to the rule.
+            tag_prefixes: only tags that start with one of these. Left out: every tag.
+        """
+        detail: dict[str, object] = {
+            "action-type": ["PUSH"],
+            "result": ["SUCCESS"],
+            "repository-name": [self.repository.repository_name],
+        }
+        if tag_prefixes:
+            detail["image-tag"] = [{"prefix": prefix} for prefix in tag_prefixes]
+        pattern = events.EventPattern(source=["aws.ecr"], detail_type=["ECR Image Action"], detail=detail)
+        return self._rule(id, f"Images pushed to {self.node.path}", pattern, target)
+
+    def on_scan_completed(
+        self, id: str, *, target: events.IRuleTarget | None = None, severity: ScanSeverity | None = ScanSeverity.HIGH
+    ) -> events.Rule:
+        """Send an event to a target whenever the scan of an image found something, in basic or enhanced scanning.
+
+        Args:
+            id: the construct id of the rule.
+            target: where the event goes; more can be added to the rule.
+            severity: the least severity that counts; None for every completed scan, findings or not.
+        """
+        # Basic scanning names the repository, Amazon Inspector gives its ARN.
+        detail: dict[str, object] = {
+            "repository-name": [self.repository.repository_name, self.repository.repository_arn],
+            "scan-status": ["COMPLETE", "INITIAL_SCAN_COMPLETE"],
+        }
+        if severity is not None:
+            order = list(ScanSeverity)
+            counted = order[: order.index(severity) + 1]
+            detail["$or"] = [{"finding-severity-counts": {each.value: [{"numeric": [">", 0]}]}} for each in counted]
+        pattern = events.EventPattern(
+            source=["aws.ecr", "aws.inspector2"], detail_type=["ECR Image Scan", "Inspector2 Scan"], detail=detail
+        )
+        return self._rule(
+            id, f"Scans of {self.node.path} with findings of {severity or 'any severity or none'}", pattern, target
+        )
+
+    def metric_pull_count(self, *, period: Duration | None = None, statistic: str = "Sum") -> cloudwatch.Metric:
+        """How often images were pulled: `AWS/ECR` `RepositoryPullCount`, the one metric that ECR has for a repository.
+
+        Args:
+            period: the period; left out, 5 minutes.
+            statistic: the statistic.
+        """
+        return cloudwatch.Metric(
+            namespace="AWS/ECR",
+            metric_name="RepositoryPullCount",
+            dimensions_map={"RepositoryName": self.repository.repository_name},
+            period=period,
+            statistic=statistic,
+        )
+
+    def _grant(self, grantee: iam.IGrantable, actions: Sequence[str], *, login: bool) -> iam.Grant:
+        grant = self.repository.grant(grantee, *actions)
+        if login:
+            grant_login(grantee)
+        return grant
+
+    def _may_move(self, tag: str) -> bool:
+        return any(
+            re.fullmatch(".*".join(re.escape(part) for part in pattern.split("*")), tag)
+            for pattern in self._mutable_patterns
+        )
+
+    def _rule(
+        self, id: str, description: str, pattern: events.EventPattern, target: events.IRuleTarget | None
+    ) -> events.Rule:
+        return events.Rule(
+            self, id, description=description, event_pattern=pattern, targets=[target] if target else None
+        )
+
+
+def grant_login(grantee: iam.IGrantable) -> None:
+    """Let a principal sign in to the registry, once however many repositories it uses.
+
+    The token needs `Resource: *`. A role gets it in a policy of its own, so that the waiver for it covers nothing
+    else."""
+    principal = grantee.grant_principal
+    statement = iam.PolicyStatement(actions=[LOGIN_ACTION], resources=["*"])
+    if not isinstance(principal, iam.Role):
+        principal.add_to_principal_policy(statement)
+        return
+    if principal.node.try_find_child("EcrLogin") is None:
+        policy = iam.Policy(principal, "EcrLogin", statements=[statement], roles=[principal])
+        waive(
+            policy,
+            Waiver(
+                "AwsSolutions-IAM5[Resource::*]",
+                reason=f"{LOGIN_ACTION} has no resource level, and this policy allows nothing else",
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Mutability:
+    setting: ecr.TagMutability
+    patterns: Sequence[str]
+
+    @property
+    def filters(self) -> list[ecr.ImageTagMutabilityExclusionFilter] | None:
+        return [
+            ecr.ImageTagMutabilityExclusionFilter.wildcard(pattern) for pattern in self.patterns if pattern != "*"
+        ] or None
+
+
+def _check_name(path: str, name: str | None) -> None:
+    if name is None or Token.is_unresolved(name):
+        return
+    if len(name) not in _NAME_LENGTH or not _NAME.fullmatch(name):
+        allowed = "2 to 256 lower-case letters and digits, with single '.', '_', '/' or with '-' between them"
+        raise invalid(
+            path, "repository_name", name, allowed=allowed, write='repository_name="payments/api", or leave it out'
+        )
+
+
+def _lifecycle(path: str, rules: Sequence[LifecycleRule] | None, off: DefaultsOff) -> str | None:
+    """The text of the lifecycle policy; None if it is waived."""
+    if off.waived("SC-ECR-04"):
+        if rules is not None:
+            raise invalid(
+                path,
+                "waivers",
+                "SC-ECR-04",
+                allowed="a waiver of the lifecycle, or a lifecycle",
+                write="lifecycle_rules, without the waiver",
+            )
+        return None
+    if rules is None:
+        if off.waived("SC-ECR-05") and off.waived("SC-ECR-06"):
+            raise invalid(
+                path,
+                "waivers",
+                ["SC-ECR-05", "SC-ECR-06"],
+                allowed="one of the two, for there is nothing left of the lifecycle",
+                write=waiver_line("SC-ECR-04"),
+            )
+        rules = (
+            [_TAGGED_ONLY]
+            if off.waived("SC-ECR-05")
+            else [rule for id, rule in _DEFAULT_LIFECYCLE.items() if not off.waived(id)]
+        )
+    written = lifecycle_json(rules)
+    for problem in lifecycle_problems({"rules": written}):
+        raise invalid(
+            path, f"lifecycle_rules: {problem.field}", problem.got, allowed=problem.allowed, write="the rules so"
+        )
+    if not expires_untagged(written) and not off.waived("SC-ECR-05"):
+        write = f"LifecycleRule(untagged=True, days_since_pushed=30), or {waiver_line('SC-ECR-05')}"
+        raise invalid(
+            path, "lifecycle_rules", list(rules), allowed="rules that expire untagged images too", write=write
+        )
+    if not bounds_every_tag(written) and not off.waived("SC-ECR-06"):
+        write = f"LifecycleRule(more_than_images=500), or {waiver_line('SC-ECR-06')}"
+        raise invalid(
+            path, "lifecycle_rules", list(rules), allowed="rules that bound the images of every tag", write=write
+        )
+    return lifecycle_text(written)
+
+
+def _mutability(path: str, patterns: Sequence[str], off: DefaultsOff) -> _Mutability:
+    example = 'mutable_tag_patterns=["dev-*"]'
+    if isinstance(patterns, str):
+        raise invalid(path, "mutable_tag_patterns", patterns, allowed="a list of patterns", write=example)
+    if off.waived("SC-ECR-01"):
+        if patterns:
+            raise invalid(
+                path,
+                "mutable_tag_patterns",
+                list(patterns),
+                allowed="patterns, or a waiver of SC-ECR-01 for all tags",
+                write=example,
+            )
+        return _Mutability(ecr.TagMutability.MUTABLE, ["*"])
+    if len(patterns) > MOST_EXCEPTIONS or len(set(patterns)) != len(patterns):
+        raise invalid(
+            path,
+            "mutable_tag_patterns",
+            list(patterns),
+            allowed=f"1 to {MOST_EXCEPTIONS} patterns, each once",
+            write=example,
+        )
+    for pattern in patterns:
+        if not _PATTERN.fullmatch(pattern):
+            raise invalid(
+                path,
+                "mutable_tag_patterns",
+                pattern,
+                allowed="1 to 128 letters, digits, '.', '_', '-', '*'",
+                write=example,
+            )
+        if not pattern.strip("*"):
+            raise invalid(
+                path,
+                "mutable_tag_patterns",
+                pattern,
+                allowed="patterns of some tags, not of all",
+                write=f"{example}, or {waiver_line('SC-ECR-01')}",
+            )
+    return _Mutability(
+        ecr.TagMutability.IMMUTABLE_WITH_EXCLUSION if patterns else ecr.TagMutability.IMMUTABLE, list(patterns)
+    )
+
+
+def _encryption(path: str, encryption: ecr.RepositoryEncryption | None, key: kms.IKey | None, off: DefaultsOff) -> str:
+    """The encryption type: KMS, KMS_DSSE, or AES256 if a key is waived."""
+    wanted = (encryption or ecr.RepositoryEncryption.KMS).value
+    if off.waived("SC-ECR-03"):
+        if encryption is not None or key is not None:
+            raise invalid(
+                path,
+                "waivers",
+                "SC-ECR-03",
+                allowed="a waiver of the key, or a key",
+                write="encryption_key, without the waiver",
+            )
+        return "AES256"
+    if wanted not in ("KMS", "KMS_DSSE"):
+        raise invalid(path, "encryption", wanted, allowed="KMS or KMS_DSSE", write=waiver_line("SC-ECR-03"))
+    return wanted
+
+
+def _check_region(path: str, region: str, kind: str, key: kms.IKey | None) -> None:
+    if Token.is_unresolved(region):
+        return
+    if kind == "KMS_DSSE" and partition_of(region) != "aws-us-gov":
+        allowed = f"KMS in {region}: ECR offers two layers in GovCloud only"
+        raise invalid(path, "encryption", kind, allowed=allowed, write="encryption=ecr.RepositoryEncryption.KMS")
+    if key is not None and not Token.is_unresolved(key.env.region) and key.env.region != region:
+        allowed = f"a key of {region}; this one is of {key.env.region}"
+        raise invalid(
+            path, "encryption_key", key.node.path, allowed=allowed, write="a key of the same Region, or leave it out"
+        )

@@ -1,0 +1,91 @@
+"""The rules: pure functions over synthesized templates, ours or anybody's."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from secure_containers.rules.ecr import (
+    aws_owned_image_encryption,
+    invalid_lifecycle_policy,
+    kept_untagged_images,
+    missing_image_lifecycle,
+    mutable_image_tags,
+    public_repository,
+    unbounded_images,
+    unscanned_images,
+    untagged_repository,
+)
+from secure_containers.rules.engine import ENGINE_RULES, Controls, Finding, Kind, Report, Rule, Severity, evaluate
+from secure_containers.rules.iam import (
+    long_lived_credentials,
+    permissions_to_users,
+    wildcard_actions,
+    wildcard_principal,
+    wildcard_resources,
+)
+from secure_containers.rules.keys_and_data import key_without_rotation, lost_with_the_stack
+from secure_containers.rules.template import Resource, Template
+from secure_containers.rules.template_hygiene import (
+    embedded_credentials,
+    hard_coded_account,
+    hard_coded_partition,
+    invalid_waiver,
+    reference_cycle,
+    replacement_blocking_name,
+    sensitive_data,
+    unreadable_template_part,
+)
+from secure_containers.rules.transport import plaintext_endpoint, plaintext_requests
+
+RULES: Final[tuple[Rule, ...]] = (
+    mutable_image_tags,
+    unscanned_images,
+    aws_owned_image_encryption,
+    missing_image_lifecycle,
+    kept_untagged_images,
+    unbounded_images,
+    invalid_lifecycle_policy,
+    public_repository,
+    untagged_repository,
+    key_without_rotation,
+    lost_with_the_stack,
+    wildcard_actions,
+    wildcard_resources,
+    wildcard_principal,
+    long_lived_credentials,
+    permissions_to_users,
+    plaintext_requests,
+    plaintext_endpoint,
+    sensitive_data,
+    embedded_credentials,
+    hard_coded_partition,
+    hard_coded_account,
+    reference_cycle,
+    replacement_blocking_name,
+    unreadable_template_part,
+    invalid_waiver,
+)
+"""Every rule, in the order in which reports list them."""
+
+__all__ = [
+    "ENGINE_RULES",
+    "RULES",
+    "Controls",
+    "Finding",
+    "Kind",
+    "Report",
+    "Resource",
+    "Rule",
+    "Severity",
+    "Template",
+    "evaluate",
+    "find_rule",
+]
+
+
+def find_rule(id_or_name: str) -> Rule | None:
+    """The rule of that id (`SC-ECR-01`, any case) or name (`mutable_image_tags`)."""
+    wanted = id_or_name.lower().replace("-", "_")
+    return next(
+        (rule for rule in (*RULES, *ENGINE_RULES) if wanted in (rule.id.lower().replace("-", "_"), rule.name)), None
+    )

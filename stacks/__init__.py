@@ -1,0 +1,1 @@
+"""Reference stacks: deployable as they are, and worth copying."""

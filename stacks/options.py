@@ -1,0 +1,68 @@
+"""The options of the reference app, from CDK context: `cdk synth -c organization=o-a1b2c3d4e5`."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+from aws_cdk import Environment
+
+from secure_containers import ScanSeverity
+
+_FORMS: Final = {
+    "account": (re.compile(r"[0-9]{12}"), "an account id of 12 digits"),
+    "region": (re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]"), "a Region such as eu-central-1"),
+    "organization": (re.compile(r"o-[a-z0-9]{10,32}"), "an organization id such as o-a1b2c3d4e5"),
+    "severity": (re.compile("|".join(ScanSeverity)), f"one of {', '.join(ScanSeverity)}"),
+}
+_FROM_TOOLS: Final = re.compile(r"[@:/]")
+"""Feature flags, look-ups and what the CLI passes have one of these in their key; options have none."""
+
+
+class OptionError(ValueError):
+    """An option is not known, or its value is wrong; the message is one line."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What a deployment of the reference app can choose."""
+
+    account: str | None = None
+    """The account to deploy to; left out together with `region`, the templates fit any."""
+    region: str | None = None
+    organization: str | None = None
+    """The organization that images stay inside of; left out, repositories have no such denial."""
+    severity: ScanSeverity = ScanSeverity.HIGH
+    """The least severity of scan findings that people are told of."""
+
+    @classmethod
+    def from_context(cls, context: Mapping[str, Any]) -> Options:
+        """The options in a CDK context, which holds other things too.
+
+        Raises:
+            OptionError: an option is not known or its value is wrong.
+        """
+        given = {key: str(value) for key, value in context.items() if not _FROM_TOOLS.search(key)}
+        names = [each.name for each in fields(cls)]
+        for key, value in given.items():
+            if key not in names:
+                close = difflib.get_close_matches(key, names, 1)
+                hint = f"; did you mean {close[0]!r}?" if close else "."
+                raise OptionError(f"there is no option {key!r}{hint} Options: {', '.join(names)}")
+            form, allowed = _FORMS[key]
+            if not form.fullmatch(value.upper() if key == "severity" else value):
+                raise OptionError(f"the option {key!r} is {value!r}; allowed: {allowed}; write -c {key}=...")
+        if ("account" in given) != ("region" in given):
+            raise OptionError(
+                "the options 'account' and 'region' belong together; "
+                "write -c account=111122223333 -c region=eu-central-1, or neither"
+            )
+        severity = ScanSeverity(given.pop("severity", ScanSeverity.HIGH).upper())
+        return cls(severity=severity, **given)
+
+    @property
+    def environment(self) -> Environment:
+        return Environment(account=self.account, region=self.region)

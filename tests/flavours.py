@@ -1,0 +1,153 @@
+"""Every way in which the constructs are built by the tests that go over all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from aws_cdk import App, Aws, Environment, NestedStack, Stack, Stage, Tags
+from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_sqs as sqs
+
+from secure_containers import EnvironmentTags, LifecycleRule, ScanSeverity, SecureEcrRepository, TagScheme, Waiver
+from stacks.image_repositories import ImageRepositories
+from tests.support import ACCOUNT, ORGANIZATION, OTHER_ACCOUNT, REGION
+
+GOVCLOUD = "us-gov-west-1"
+_REASON = "preview images are rebuilt under one tag and never leave the development account"
+_SOMEWHERE = Environment(account=ACCOUNT, region=REGION)
+
+
+def defaults(app: App) -> None:
+    SecureEcrRepository(Stack(app, "Defaults"), "Images")
+
+
+def two_in_one_stack(app: App) -> None:
+    stack = Stack(app, "Two")
+    SecureEcrRepository(stack, "One")
+    SecureEcrRepository(
+        stack,
+        "Two",
+        tag_scheme=TagScheme(
+            environments=[EnvironmentTags(name="dev", mutable=True), "prod"], functions=["web", "api"]
+        ),
+    )
+
+
+def everything_asked_for(app: App) -> None:
+    stack = Stack(app, "Everything", env=_SOMEWHERE)
+    images = SecureEcrRepository(
+        stack,
+        "Images",
+        encryption_key=kms.Key(stack, "Key", enable_key_rotation=True),
+        lifecycle_rules=[
+            LifecycleRule(untagged=True, days_since_pushed=7),
+            LifecycleRule(tag_prefixes=["release"], days_since_pulled=90, archive=True),
+            LifecycleRule(tag_patterns=["release*"], days_since_archived=365),
+            LifecycleRule(more_than_images=100),
+        ],
+        mutable_tag_patterns=["dev-*"],
+        organization_id=ORGANIZATION,
+        require_mfa=True,
+        mfa_exempt_roles=["release-bot"],
+    )
+    images.allow_pull_from(
+        accounts=[OTHER_ACCOUNT],
+        organizations=["o-zzzzzzzzzz"],
+        roles=[
+            iam.Role.from_role_arn(
+                stack, "Partner", f"arn:{Aws.PARTITION}:iam::{OTHER_ACCOUNT}:role/partner", mutable=False
+            )
+        ],
+        lambda_functions=[f"arn:{Aws.PARTITION}:lambda:{REGION}:{OTHER_ACCOUNT}:function:*"],
+    )
+    role = iam.Role(stack, "Role", assumed_by=iam.ServicePrincipal("codebuild.amazonaws.com"))
+    images.grant_pull(role)
+    images.grant_push(role)
+    images.grant_delete(role)
+    queue = sqs.Queue(stack, "Queue", enforce_ssl=True)
+    images.on_image_pushed("Pushed", target=targets.SqsQueue(queue), tag_prefixes=["prod-"])
+    images.on_scan_completed("Scanned", target=targets.SqsQueue(queue), severity=ScanSeverity.MEDIUM)
+
+
+def everything_waived(app: App) -> None:
+    stack = Stack(app, "Waived")
+    SecureEcrRepository(
+        stack,
+        "Mutable",
+        waivers=[
+            Waiver(rule, reason=_REASON) for rule in ("SC-ECR-01", "SC-ECR-02", "SC-ECR-04", "SC-DEL-01", "SC-KMS-01")
+        ],
+    )
+    SecureEcrRepository(
+        stack, "Unencrypted", waivers=[Waiver(rule, reason=_REASON) for rule in ("SC-ECR-03", "SC-ECR-05")]
+    )
+
+
+def across_stacks(app: App) -> None:
+    key = kms.Key(Stack(app, "Keys"), "Key", enable_key_rotation=True)
+    images = SecureEcrRepository(Stack(app, "Images"), "Images", encryption_key=key)
+    images.grant_pull(
+        iam.Role(Stack(app, "Consumer"), "Role", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"))
+    )
+
+
+def across_accounts(app: App) -> None:
+    images = SecureEcrRepository(Stack(app, "Home", env=_SOMEWHERE), "Images", organization_id=ORGANIZATION)
+    away = Stack(app, "Away", env=Environment(account=OTHER_ACCOUNT, region="us-east-1"))
+    images.grant_pull(iam.Role(away, "Role", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com")))
+
+
+def stage_and_nested_stack(app: App) -> None:
+    stack = Stack(Stage(app, "Prod", env=_SOMEWHERE), "Outer")
+    SecureEcrRepository(NestedStack(stack, "Inner"), "Images")
+
+
+def govcloud(app: App) -> None:
+    stack = Stack(app, "GovCloud", env=Environment(account=ACCOUNT, region=GOVCLOUD))
+    SecureEcrRepository(
+        stack, "Images", encryption=ecr.RepositoryEncryption.KMS_DSSE, organization_id=ORGANIZATION, require_mfa=True
+    )
+
+
+def china(app: App) -> None:
+    stack = Stack(app, "China", env=Environment(account=ACCOUNT, region="cn-north-1"))
+    SecureEcrRepository(stack, "Images", organization_id=ORGANIZATION, require_mfa=True)
+
+
+def reference_stacks(app: App) -> None:
+    ImageRepositories(app, "ImageRepositories", env=Environment(), organization_id=None, severity=ScanSeverity.HIGH)
+
+
+def reference_stacks_in_an_organization(app: App) -> None:
+    ImageRepositories(
+        app,
+        "ImageRepositories",
+        env=Environment(account=ACCOUNT, region=GOVCLOUD),
+        organization_id=ORGANIZATION,
+        severity=ScanSeverity.LOW,
+    )
+
+
+_BUILDERS: tuple[Callable[[App], None], ...] = (
+    defaults,
+    two_in_one_stack,
+    everything_asked_for,
+    everything_waived,
+    across_stacks,
+    across_accounts,
+    stage_and_nested_stack,
+    govcloud,
+    china,
+    reference_stacks,
+    reference_stacks_in_an_organization,
+)
+FLAVOURS = {builder.__name__: builder for builder in _BUILDERS}
+
+
+def build(app: App, flavour: str) -> None:
+    """Build a flavour, tagged as an app's owner would."""
+    FLAVOURS[flavour](app)
+    Tags.of(app).add("owner", "payments")

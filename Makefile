@@ -9,7 +9,9 @@ SHELL := /bin/sh
 PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3.14 python3 2>/dev/null))
 BIN := $(CURDIR)/.venv/bin
 # The environment's Node comes first, so that jsii and the CDK CLI run on it whatever the machine has.
-RUN := env PATH="$(BIN):$$PATH" AWS_EC2_METADATA_DISABLED=true CDK_DISABLE_CLI_TELEMETRY=true
+# Caches stay in this folder too.
+RUN := env PATH="$(BIN):$$PATH" AWS_EC2_METADATA_DISABLED=true CDK_DISABLE_CLI_TELEMETRY=true \
+	JSII_RUNTIME_PACKAGE_CACHE_ROOT="$(CURDIR)/.venv/cache/jsii" npm_config_cache="$(CURDIR)/.venv/cache/npm"
 CDK := $(RUN) node_modules/.bin/cdk
 
 help: ## show this list

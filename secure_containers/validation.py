@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
+from typing import Final
+from weakref import WeakSet
 
 import cdk_nag
 import jsii
@@ -21,6 +23,7 @@ from aws_cdk import (
 
 from secure_containers import __version__
 from secure_containers.check.loader import load_stack
+from secure_containers.errors import check_list, invalid
 from secure_containers.rules import ENGINE_RULES, RULES, Finding, Kind, Report, Rule, Severity, evaluate
 from secure_containers.rules.engine import UNUSED_WAIVER, engine_finding, unused_waiver
 from secure_containers.rules.waiver_metadata import RecordedWaiver, read_waivers
@@ -37,6 +40,10 @@ class Pack(StrEnum):
     SERVERLESS = "Serverless"
 
 
+_ENFORCED: Final[WeakSet[Stage]] = WeakSet()
+"""The apps and stages that are held to the rules already: a second time would report everything twice."""
+
+
 def enforce(app: App | Stage, *, packs: Sequence[Pack] = (), rules: Sequence[Rule] = RULES) -> None:
     """Hold every template of an app to the rules and to cdk-nag: an unwaived error stops the synth.
 
@@ -48,14 +55,26 @@ def enforce(app: App | Stage, *, packs: Sequence[Pack] = (), rules: Sequence[Rul
         rules: our rules to run; left out, all of them.
 
     Raises:
-        ValueError: a pack is not known, or named twice.
+        ValueError: a pack is not known or named twice, or the app is held to the rules already.
     """
+    check_list("enforce", "rules", rules, Rule, allowed="a list of our rules", write="rules=RULES, or leave it out")
+    if not isinstance(app, App | Stage):
+        raise invalid("enforce", "app", app, allowed="an app or a stage", write="enforce(app)")
+    if app in _ENFORCED:
+        raise invalid(
+            "enforce",
+            "app",
+            app.node.path or "App",
+            allowed="an app that is not held to the rules yet",
+            write="one enforce(app)",
+        )
     wanted = [Pack.AWS_SOLUTIONS, *(_known_pack(pack) for pack in packs if pack != Pack.AWS_SOLUTIONS)]
     if len(set(wanted)) != len(wanted):
         raise ValueError(f"enforce: packs is {list(map(str, packs))}; allowed: each pack once")
     plugins = [_PackPlugin(_checks(pack)) for pack in wanted]
     # Ours comes last: it also reports waivers of cdk-nag rules that matched nothing in the packs' runs before it.
     Validations.of(app).add_plugins(*plugins, _RulesPlugin(rules, plugins))
+    _ENFORCED.add(app)
 
 
 @jsii.implements(IPolicyValidationPlugin)

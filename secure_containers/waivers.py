@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from secure_containers.rules import RULES, find_rule
+from secure_containers.errors import check_list
+from secure_containers.rules import ENGINE_RULES, RULES, find_rule
 from secure_containers.rules.waiver_metadata import METADATA_KEY, SHORTEST_REASON, RecordedWaiver, reason_problem
 
 if TYPE_CHECKING:
@@ -109,6 +110,14 @@ def waive(construct: IConstruct, *waivers: Waiver) -> None:
     from aws_cdk import Acknowledgment, CfnResource, Validations  # noqa: PLC0415 - it starts Node, and waivers are read without it too
 
     found: list[CfnResource] = [each for each in construct.node.find_all() if CfnResource.is_cfn_resource(each)]  # type: ignore[misc]  # the check is the cast
+    check_list(
+        construct.node.path,
+        "waivers",
+        waivers,
+        Waiver,
+        allowed="waivers, one after the other",
+        write='waive(construct, Waiver("SC-ECR-01", reason="..."))',
+    )
     _refuse_doubles(construct.node.path, waivers)
     today = date.today()
     for waiver in waivers:
@@ -177,6 +186,8 @@ def _check_rule(rule: str) -> None:
         )
     ):
         return
+    if find_rule(str(rule)) in ENGINE_RULES:
+        raise ValueError(f"Waiver: rule is {rule!r}, which the engine itself reports and nobody can waive")
     known_ids = [known.id for known in RULES]
     close = difflib.get_close_matches(str(rule).upper(), known_ids, 3, 0.7)
     by_name = find_rule(str(rule))

@@ -3,18 +3,23 @@ people."""
 
 from __future__ import annotations
 
-from aws_cdk import CfnOutput, Environment, Stack
+from aws_cdk import CfnOutput, Duration, Environment, Stack
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from secure_containers import EnvironmentTags, ScanSeverity, SecureEcrRepository, TagScheme, Waiver, waive
 
 
 class ImageRepositories(Stack):
-    """The images of an application and the base images that it is built from."""
+    """The images of an application and the base images that it is built from.
+
+    The roles hold what they need of the registry. Whoever uses them, a build project or a task definition, adds its own
+    logs. Findings that cannot be delivered to the topic wait in a queue.
+    """
 
     def __init__(
         self, scope: Construct, id: str, *, env: Environment, organization_id: str | None, severity: ScanSeverity
@@ -50,8 +55,20 @@ class ImageRepositories(Stack):
         self.application.grant_pull(reader)
 
         findings = self._topic()
+        undelivered = sqs.Queue(
+            self,
+            "UndeliveredFindings",
+            enforce_ssl=True,
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            retention_period=Duration.days(14),
+        )
+        waive(
+            undelivered, Waiver("AwsSolutions-SQS3", reason="it is itself where undeliverable findings wait to be read")
+        )
+        told = targets.SnsTopic(findings, dead_letter_queue=undelivered)
         for repository in (self.base_images, self.application):
-            repository.on_scan_completed("ScanFindings", target=targets.SnsTopic(findings), severity=severity)
+            repository.on_scan_completed("ScanFindings", target=told, severity=severity)
+            repository.on_finding("LaterFindings", target=told, severity=severity)
             CfnOutput(repository, "Uri", value=repository.repository.repository_uri)
         CfnOutput(
             self, "FindingsTopic", value=findings.topic_arn, description="Subscribe here to hear of scan findings"

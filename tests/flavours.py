@@ -95,7 +95,9 @@ def across_stacks(app: App) -> None:
 
 
 def across_accounts(app: App) -> None:
-    images = SecureEcrRepository(Stack(app, "Home", env=_SOMEWHERE), "Images", organization_id=ORGANIZATION)
+    images = SecureEcrRepository(
+        Stack(app, "Home", env=_SOMEWHERE), "Images", repository_name="images", organization_id=ORGANIZATION
+    )
     away = Stack(app, "Away", env=Environment(account=OTHER_ACCOUNT, region="us-east-1"))
     images.grant_pull(iam.Role(away, "Role", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com")))
 

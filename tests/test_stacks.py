@@ -110,8 +110,8 @@ def test_findings_can_reach_the_encrypted_topic(app: App) -> None:
     # lost.
     assert "Condition" not in events
     rules = of_type(template, "AWS::Events::Rule").values()
-    assert len(rules) == 2
-    assert all(len(rule["Properties"]["Targets"]) == 1 for rule in rules)
+    assert len(rules) == 4
+    assert all("DeadLetterConfig" in target for rule in rules for target in rule["Properties"]["Targets"])
 
 
 @pytest.mark.parametrize("region", [None, REGION, "us-gov-west-1", "cn-north-1"])

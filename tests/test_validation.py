@@ -173,6 +173,35 @@ def test_wrong_packs_are_refused(app: App, packs: list[Any], message: str) -> No
         enforce(app, packs=packs)
 
 
+def test_an_organization_let_in_passes_aws_solutions(app: App, stack: Stack) -> None:
+    enforce(app)
+    images = clean_repository(stack)
+    images.allow_pull_from(organizations=["o-a1b2c3d4e5"])
+    images.allow_pull_from(organizations=["o-zzzzzzzzzz"])
+    app.synth()
+    (waived,) = report(app)["AwsSolutions"]["suppressedViolations"]
+    assert waived["ruleName"] == "AwsSolutions-ECR1"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"rules": "abc"}, "a list of our rules"),
+        ({"rules": [None]}, "a list of our rules"),
+        ({"app": "x"}, "an app or a stage"),
+    ],
+)
+def test_wrong_arguments_are_refused(app: App, arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=f"enforce: .*{message}"):
+        enforce(**{"app": app, **arguments})
+
+
+def test_an_app_is_held_to_the_rules_once(app: App) -> None:
+    enforce(app)
+    with pytest.raises(ValueError, match="not held to the rules yet"):
+        enforce(app)
+
+
 def test_a_rule_that_fails_inside_stops_the_synth_and_cannot_be_waived(app: App, stack: Stack) -> None:
     def broken(_: object) -> Any:
         raise ZeroDivisionError

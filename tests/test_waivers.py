@@ -54,6 +54,7 @@ def test_cdk_gets_the_id_it_knows(rule: str, acknowledged: str) -> None:
         ("CKV_AWS_51", "Allowed"),
         ("", "Allowed"),
         ("Foo::SC-ECR-01", "Allowed"),
+        ("SC-ENG-01", "nobody can waive"),
     ],
 )
 def test_unknown_rules_are_refused_with_a_hint(rule: str, hint: str) -> None:

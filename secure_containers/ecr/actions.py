@@ -23,7 +23,8 @@ PUSH_ACTIONS: Final = (
     "ecr:UploadLayerPart",
 )
 """`BatchGetImage` is on AWS's list: clients look for the manifest before they push it. Layers cannot be read without
-`GetDownloadUrlForLayer`, so a publisher cannot pull."""
+`GetDownloadUrlForLayer`, so a publisher cannot pull;
+a build that reads its cache from the registry needs the pull actions too."""
 
 DELETE_ACTIONS: Final = ("ecr:BatchDeleteImage", "ecr:DescribeImages", "ecr:ListImages")
 """Deletion, and what it takes to find the images to delete."""
@@ -37,5 +38,8 @@ LOOSENING_ACTIONS: Final = (
     "ecr:PutImageTagMutability",
     "ecr:PutLifecyclePolicy",
     "ecr:SetRepositoryPolicy",
+    "ecr:TagResource",
+    "ecr:UntagResource",
+    "ecr:UpdateImageStorageClass",
 )
-"""Calls that destroy images, or open the repository to others or to changes."""
+"""Calls that destroy images or put them out of reach, or that open the repository to others or to changes."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, cast
 
 if TYPE_CHECKING:
     from aws_cdk import aws_ecr as ecr
@@ -19,9 +20,11 @@ TAG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 class EcrImage:
     """What `SecureEcrRepository.image()` gives to consumers."""
 
-    repository: ecr.IRepository
+    repository: ecr.Repository
     reference: str
     """A digest (`sha256:...`) or an immutable tag."""
+    admit_functions: Callable[[], None] = field(repr=False, compare=False)
+    """Lets Lambda read the image for functions of the repository's account."""
 
     @property
     def uri(self) -> str:
@@ -35,7 +38,14 @@ class EcrImage:
         return ecs.ContainerImage.from_ecr_repository(self.repository, self.reference)
 
     def lambda_code(self) -> lambda_.DockerImageCode:
-        """For Lambda functions from images."""
+        """For Lambda functions of the repository's account; others need `allow_pull_from(lambda_functions=...)`."""
+        from aws_cdk import aws_ecr as ecr  # noqa: PLC0415 - likewise
         from aws_cdk import aws_lambda as lambda_  # noqa: PLC0415 - a quarter of a second, for those who use it
 
-        return lambda_.DockerImageCode.from_ecr(self.repository, tag_or_digest=self.reference)
+        self.admit_functions()
+        # By its name alone: to the repository itself, CDK would add a statement for the functions of any account.
+        here = self.repository
+        named = here.node.try_find_child("ForLambda") or ecr.Repository.from_repository_attributes(
+            here, "ForLambda", repository_arn=here.repository_arn, repository_name=here.repository_name
+        )
+        return lambda_.DockerImageCode.from_ecr(cast("ecr.IRepository", named), tag_or_digest=self.reference)

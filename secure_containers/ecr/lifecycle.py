@@ -31,9 +31,11 @@ class LifecycleRule:
 
     Args:
         untagged: images without a tag.
-        tag_patterns: images whose tags match all of these patterns; `*` stands for any text, at most four in a pattern.
-        tag_prefixes: images whose tags start with all of these prefixes.
-        more_than_images: act on the oldest images beyond this number.
+        tag_patterns: images that have, for each of these patterns, a tag that matches it; `*` stands for any text, at
+            most four in a pattern.
+        tag_prefixes: images that have, for each of these prefixes, a tag that starts with it.
+        more_than_images: act on the oldest images beyond this number. A rule for any image counts all of them, those
+            that other rules select too.
         days_since_pushed: act on images pushed more than so many days ago.
         days_since_pulled: act on images not pulled for so many days (never pulled: since the push); only with
             `archive=True`.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from aws_cdk import Duration, PhysicalName, RemovalPolicy, Stack, Tags, Token
+from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack, Tags, Token
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_events as events
@@ -21,23 +21,24 @@ from secure_containers.ecr.image import DIGEST, TAG, EcrImage
 from secure_containers.ecr.lifecycle import LifecycleRule, lifecycle_json, lifecycle_text
 from secure_containers.ecr.repository_policy import RepositoryPolicy, check_organization, mfa_exempt_arns
 from secure_containers.ecr.tag_scheme import MOST_EXCEPTIONS, TagScheme
-from secure_containers.errors import invalid
+from secure_containers.errors import check_list, check_type, invalid
 from secure_containers.rules.ecr_lifecycle import bounds_every_tag, expires_untagged, lifecycle_problems
-from secure_containers.rules.template import partition_of
+from secure_containers.rules.partitions import partition_of
 from secure_containers.waivers import DefaultsOff, Waiver, waive, waiver_line
 
 _NAME: Final = re.compile(r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*")
 _NAME_LENGTH: Final = range(2, 256 + 1)
 _PATTERN: Final = re.compile(r"[0-9A-Za-z._*-]{1,128}")
+_LONGEST_DESCRIPTION: Final = 512
 _TYPES: Final = ("AWS::ECR::Repository", "AWS::KMS::Key")
 
 _DEFAULT_LIFECYCLE: Final = {
     "SC-ECR-05": LifecycleRule(untagged=True, days_since_pushed=30, description="untagged images"),
-    "SC-ECR-06": LifecycleRule(more_than_images=500, description="the oldest images beyond 500"),
+    "SC-ECR-06": LifecycleRule(more_than_images=500, description="all but the newest 500 images"),
 }
 """The lifecycle of a repository that is given none, by the rule that asks for each part."""
 _TAGGED_ONLY: Final = LifecycleRule(
-    tag_patterns=["*"], more_than_images=500, description="the oldest tagged images beyond 500"
+    tag_patterns=["*"], more_than_images=500, description="all but the newest 500 tagged images"
 )
 
 
@@ -58,7 +59,7 @@ class SecureEcrRepository(Construct):
 
     - images are encrypted with a customer-managed KMS key that rotates;
     - tags are immutable, every pushed image is scanned;
-    - untagged images expire after 30 days, and the newest 500 images are kept;
+    - untagged images expire after 30 days, and of all images the newest 500 are kept;
     - repository and key stay when the stack is deleted;
     - nobody of another account gets in; given an organization, nobody outside it does, whatever other policies say.
 
@@ -67,8 +68,10 @@ class SecureEcrRepository(Construct):
     Args:
         scope: the parent.
         id: the construct id.
-        repository_name: a fixed name, 2 to 256 characters. Left out, CloudFormation names the repository (CDK does, if
-            another account or Region uses it). A fixed name blocks replacement: rule SC-NAM-01 warns of it.
+        repository_name: a fixed name, 2 to 256 characters; needed if stacks of another account or Region refer to the
+            repository (`PhysicalName.GENERATE_IF_NEEDED` lets CDK choose it). Give it from the start: a later one
+            replaces the repository. A fixed name blocks replacement: rule SC-NAM-01 warns of it. Left out,
+            CloudFormation names the repository.
         encryption: `KMS`, or `KMS_DSSE` (two layers; GovCloud only). Left out: `KMS`.
         encryption_key: the key to encrypt with, of the same Region. Left out, the repository gets one of its own.
         lifecycle_rules: what replaces the default lifecycle. Untagged images and images of any tag have to be bounded.
@@ -113,6 +116,20 @@ class SecureEcrRepository(Construct):
         waivers: Sequence[Waiver] = (),
     ) -> None:
         path = f"{scope.node.path}/{id}".lstrip("/")
+        _check_types(
+            path,
+            repository_name=repository_name,
+            encryption=encryption,
+            encryption_key=encryption_key,
+            lifecycle_rules=lifecycle_rules,
+            tag_scheme=tag_scheme,
+            mutable_tag_patterns=mutable_tag_patterns,
+            organization_id=organization_id,
+            require_mfa=require_mfa,
+            mfa_exempt_roles=mfa_exempt_roles,
+            tags=tags,
+            waivers=waivers,
+        )
         if tag_scheme is not None and (lifecycle_rules is not None or mutable_tag_patterns):
             raise invalid(
                 path,
@@ -134,17 +151,18 @@ class SecureEcrRepository(Construct):
         _check_name(path, repository_name)
         super().__init__(scope, id)
         try:
-            off = DefaultsOff(self, waivers, types=_TYPES)
+            off = DefaultsOff(self, waivers, types=_TYPES if encryption_key is None else _TYPES[:1])
             rules = tag_scheme.lifecycle_rules() if tag_scheme else lifecycle_rules
             lifecycle = _lifecycle(path, rules, off)
             mutability = _mutability(path, tag_scheme.mutable_patterns if tag_scheme else mutable_tag_patterns, off)
             kind = _encryption(path, encryption, encryption_key, off)
             _check_region(path, Stack.of(self).region, kind, encryption_key)
             exempt_from_mfa = mfa_exempt_arns(path, Stack.of(self), mfa_exempt_roles) if require_mfa else []
-        except ValueError:
+        except Exception:
             scope.node.try_remove_child(id)  # a wrong argument leaves nothing behind
             raise
-        removal = RemovalPolicy.DESTROY if off.waived("SC-DEL-01") else RemovalPolicy.RETAIN
+        # Kept on update and deletion, not when its own creation fails: the next try would find the name taken.
+        removal = RemovalPolicy.DESTROY if off.waived("SC-DEL-01") else RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
 
         self.encryption_key = encryption_key
         if kind != "AES256" and encryption_key is None:
@@ -158,7 +176,7 @@ class SecureEcrRepository(Construct):
         self.repository = ecr.Repository(
             self,
             "Repository",
-            repository_name=repository_name or PhysicalName.GENERATE_IF_NEEDED,
+            repository_name=repository_name,
             encryption=ecr.RepositoryEncryption.AES_256 if kind == "AES256" else ecr.RepositoryEncryption.KMS,
             encryption_key=self.encryption_key,
             image_scan_on_push=not off.waived("SC-ECR-02"),
@@ -175,6 +193,8 @@ class SecureEcrRepository(Construct):
         if kind == "KMS_DSSE":
             # The L2 takes a key with KMS only.
             l1.add_property_override("EncryptionConfiguration.EncryptionType", kind)
+        self._named = repository_name is not None
+        self._functions_admitted = False
         self._mutable_patterns = mutability.patterns
         self._policy = RepositoryPolicy(self.repository, path)
         if organization_id is not None:
@@ -190,6 +210,9 @@ class SecureEcrRepository(Construct):
 
         Args:
             grantee: a role, group or service; a principal of another account is let in by the repository's policy too.
+
+        Raises:
+            ValueError: the grantee is of another account or Region, and the repository has no name.
         """
         return self._grant(grantee, PULL_ACTIONS, login=True)
 
@@ -197,7 +220,10 @@ class SecureEcrRepository(Construct):
         """Let a principal push to this repository, and sign in to the registry. It can neither pull layers nor delete.
 
         Args:
-            grantee: the principal, usually a build's role.
+            grantee: the principal, usually a build's role. One that reads its build cache here needs `grant_pull` too.
+
+        Raises:
+            ValueError: the grantee is of another account or Region, and the repository has no name.
         """
         return self._grant(grantee, PUSH_ACTIONS, login=True)
 
@@ -206,6 +232,9 @@ class SecureEcrRepository(Construct):
 
         Args:
             grantee: the principal, usually a clean-up's role.
+
+        Raises:
+            ValueError: the grantee is of another account or Region, and the repository has no name.
         """
         return self._grant(grantee, DELETE_ACTIONS, login=False)
 
@@ -225,9 +254,10 @@ class SecureEcrRepository(Construct):
             accounts: account ids, 12 digits.
             organizations: organization ids, such as `o-a1b2c3d4e5`.
             roles: roles; of other accounts by `iam.Role.from_role_arn`.
-            lambda_functions: ARNs of functions of other accounts that run from an image of this repository. `*` may
-                stand in the name. Lambda may read the image for them, and principals of their account may, to create
-                them.
+            lambda_functions: ARNs of functions that run from an image of this repository. `*` may stand in the name.
+                Lambda may read the image for them, and principals of their account may, to create them. Functions of
+                this account belong here too, unless CDK makes them: the statement that Lambda adds for them by itself
+                is gone with the next change of the policy.
 
         Raises:
             ValueError: nothing is given, or an id or ARN is not one.
@@ -261,7 +291,7 @@ class SecureEcrRepository(Construct):
         if digest is not None:
             if not Token.is_unresolved(digest) and not DIGEST.fullmatch(digest):
                 raise invalid(path, "image(digest)", digest, allowed="sha256: and 64 hexadecimal digits", write=write)
-            return EcrImage(self.repository, digest)
+            return EcrImage(self.repository, digest, self._admit_functions)
         assert tag is not None
         if not Token.is_unresolved(tag):
             if not TAG.fullmatch(tag):
@@ -282,7 +312,7 @@ class SecureEcrRepository(Construct):
                 allowed="a tag that is known at synthesis, since some tags here may move",
                 write=write,
             )
-        return EcrImage(self.repository, tag)
+        return EcrImage(self.repository, tag, self._admit_functions)
 
     def on_image_pushed(
         self, id: str, *, target: events.IRuleTarget | None = None, tag_prefixes: Sequence[str] = ()
@@ -294,6 +324,14 @@ class SecureEcrRepository(Construct):
             target: where the event goes; more can be added to the rule.
             tag_prefixes: only tags that start with one of these. Left out: every tag.
         """
+        check_list(
+            self.node.path,
+            "on_image_pushed(tag_prefixes)",
+            tag_prefixes,
+            str,
+            allowed="a list of texts",
+            write='tag_prefixes=["prod-"]',
+        )
         detail: dict[str, object] = {
             "action-type": ["PUSH"],
             "result": ["SUCCESS"],
@@ -320,15 +358,36 @@ class SecureEcrRepository(Construct):
             "scan-status": ["COMPLETE", "INITIAL_SCAN_COMPLETE"],
         }
         if severity is not None:
-            order = list(ScanSeverity)
-            counted = order[: order.index(severity) + 1]
-            detail["$or"] = [{"finding-severity-counts": {each.value: [{"numeric": [">", 0]}]}} for each in counted]
+            counted = _from(self.node.path, severity)
+            detail["$or"] = [{"finding-severity-counts": {each: [{"numeric": [">", 0]}]}} for each in counted]
         pattern = events.EventPattern(
             source=["aws.ecr", "aws.inspector2"], detail_type=["ECR Image Scan", "Inspector2 Scan"], detail=detail
         )
         return self._rule(
             id, f"Scans of {self.node.path} with findings of {severity or 'any severity or none'}", pattern, target
         )
+
+    def on_finding(
+        self,
+        id: str,
+        *,
+        target: events.IRuleTarget | None = None,
+        severity: ScanSeverity = ScanSeverity.HIGH,
+    ) -> events.Rule:
+        """Send an event to a target whenever Amazon Inspector finds something in an image, also long after its push.
+
+        Enhanced scanning goes on after the first scan, which is all that `on_scan_completed` hears of; in basic
+        scanning there are no such events.
+
+        Args:
+            id: the construct id of the rule.
+            target: where the event goes; more can be added to the rule.
+            severity: the least severity that counts.
+        """
+        images = {"awsEcrContainerImage": {"repositoryName": [self.repository.repository_name]}}
+        detail = {"status": ["ACTIVE"], "severity": _from(self.node.path, severity), "resources": {"details": images}}
+        pattern = events.EventPattern(source=["aws.inspector2"], detail_type=["Inspector2 Finding"], detail=detail)
+        return self._rule(id, f"Findings of {severity} or worse in {self.node.path}", pattern, target)
 
     def metric_pull_count(self, *, period: Duration | None = None, statistic: str = "Sum") -> cloudwatch.Metric:
         """How often images were pulled: `AWS/ECR` `RepositoryPullCount`, the one metric that ECR has for a repository.
@@ -346,10 +405,38 @@ class SecureEcrRepository(Construct):
         )
 
     def _grant(self, grantee: iam.IGrantable, actions: Sequence[str], *, login: bool) -> iam.Grant:
+        principal = grantee.grant_principal
+        self._check_reach(principal)
         grant = self.repository.grant(grantee, *actions)
+        self._policy.admit_principal(principal)
         if login:
             grant_login(grantee)
         return grant
+
+    def _admit_functions(self) -> None:
+        """Let Lambda read images for this account's functions; CDK's own statement would let it for anybody's."""
+        if not self._functions_admitted:
+            self._functions_admitted = True
+            functions = Stack.of(self).format_arn(
+                service="lambda", resource="function", resource_name="*", arn_format=ArnFormat.COLON_RESOURCE_NAME
+            )
+            self._policy.allow_lambda([functions])
+
+    def _check_reach(self, principal: iam.IPrincipal) -> None:
+        """Another environment refers to the repository by its name, which must not come and go with its users."""
+        if self._named or not isinstance(principal, Construct):
+            return
+        here, there = Stack.of(self), Stack.of(principal)
+        pairs = ((here.account, there.account), (here.region, there.region))
+        if any(own != other and not Token.is_unresolved([own, other]) for own, other in pairs):
+            raise invalid(
+                self.node.path,
+                "repository_name",
+                None,
+                allowed=f"a name, since {principal.node.path} of another account or Region refers to it; "
+                "one that is given later replaces the repository",
+                write='repository_name="payments/api", or repository_name=PhysicalName.GENERATE_IF_NEEDED',
+            )
 
     def _may_move(self, tag: str) -> bool:
         return any(
@@ -361,7 +448,11 @@ class SecureEcrRepository(Construct):
         self, id: str, description: str, pattern: events.EventPattern, target: events.IRuleTarget | None
     ) -> events.Rule:
         return events.Rule(
-            self, id, description=description, event_pattern=pattern, targets=[target] if target else None
+            self,
+            id,
+            description=description[:_LONGEST_DESCRIPTION],
+            event_pattern=pattern,
+            targets=[target] if target else None,
         )
 
 
@@ -386,6 +477,14 @@ def grant_login(grantee: iam.IGrantable) -> None:
         )
 
 
+def _from(path: str, severity: ScanSeverity) -> list[str]:
+    """A severity and those worse than it."""
+    order = [each.value for each in ScanSeverity]
+    if severity not in order:
+        raise invalid(path, "severity", severity, allowed=", ".join(order), write="severity=ScanSeverity.HIGH")
+    return order[: order.index(severity) + 1]
+
+
 @dataclass(frozen=True, slots=True)
 class _Mutability:
     setting: ecr.TagMutability
@@ -396,6 +495,33 @@ class _Mutability:
         return [
             ecr.ImageTagMutabilityExclusionFilter.wildcard(pattern) for pattern in self.patterns if pattern != "*"
         ] or None
+
+
+def _check_types(path: str, **given: object) -> None:
+    """Refuse arguments of other types, before anything is made of them."""
+    singles: dict[str, tuple[type | tuple[type, ...], str, str]] = {
+        "repository_name": (str, "a text", 'repository_name="payments/api"'),
+        "encryption": (ecr.RepositoryEncryption, "KMS or KMS_DSSE", "encryption=ecr.RepositoryEncryption.KMS"),
+        "tag_scheme": (TagScheme, "a TagScheme", 'tag_scheme=TagScheme(environments=["dev", "prod"])'),
+        "organization_id": (str, "an organization id", 'organization_id="o-a1b2c3d4e5"'),
+        "require_mfa": (bool, "True or False", "require_mfa=True"),
+        "tags": (Mapping, "texts by texts", 'tags={"owner": "payments"}'),
+    }
+    for argument, (wanted, allowed, write) in singles.items():
+        check_type(path, argument, given[argument], wanted, allowed=allowed, write=write)
+    lists: dict[str, tuple[type, str, str]] = {
+        "lifecycle_rules": (LifecycleRule, "a list of LifecycleRule", "[LifecycleRule(more_than_images=500)]"),
+        "mutable_tag_patterns": (str, "a list of patterns", '["dev-*"]'),
+        "mfa_exempt_roles": (str, "a list of names", '["release-bot"]'),
+        "waivers": (Waiver, "a list of Waiver", '[Waiver("SC-ECR-01", reason="...")]'),
+    }
+    for argument, (of, allowed, write) in lists.items():
+        if given[argument] is not None:
+            check_list(path, argument, given[argument], of, allowed=allowed, write=f"{argument}={write}")
+    key = given["encryption_key"]
+    if isinstance(key, str | bytes):
+        write = 'encryption_key=kms.Key.from_key_arn(self, "Imported", "arn:...")'
+        raise invalid(path, "encryption_key", key, allowed="a key", write=write)
 
 
 def _check_name(path: str, name: str | None) -> None:
@@ -454,8 +580,6 @@ def _lifecycle(path: str, rules: Sequence[LifecycleRule] | None, off: DefaultsOf
 
 def _mutability(path: str, patterns: Sequence[str], off: DefaultsOff) -> _Mutability:
     example = 'mutable_tag_patterns=["dev-*"]'
-    if isinstance(patterns, str):
-        raise invalid(path, "mutable_tag_patterns", patterns, allowed="a list of patterns", write=example)
     if off.waived("SC-ECR-01"):
         if patterns:
             raise invalid(
@@ -483,7 +607,7 @@ def _mutability(path: str, patterns: Sequence[str], off: DefaultsOff) -> _Mutabi
                 allowed="1 to 128 letters, digits, '.', '_', '-', '*'",
                 write=example,
             )
-        if not pattern.strip("*"):
+        if not any(character.isalnum() for character in pattern):
             raise invalid(
                 path,
                 "mutable_tag_patterns",

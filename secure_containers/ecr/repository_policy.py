@@ -15,11 +15,12 @@ from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_iam as iam
 
 from secure_containers.ecr.actions import LOOSENING_ACTIONS, PULL_ACTIONS
-from secure_containers.errors import invalid
+from secure_containers.errors import check_list, invalid
+from secure_containers.waivers import Waiver, waive
 
 ORGANIZATION_ID: Final = re.compile(r"o-[a-z0-9]{10,32}")
 ACCOUNT_ID: Final = re.compile(r"[0-9]{12}")
-_FUNCTION_ARN: Final = re.compile(r"arn:[^:]+:lambda:[a-z0-9-]+:(?P<account>[0-9]{12}):function:[A-Za-z0-9_*?:-]+")
+_FUNCTION_ARN: Final = re.compile(r"arn:[^:]+:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_*?:-]+")
 _ROLE_NAME: Final = re.compile(r"[\w+=,.@/*?-]+")
 """With its path, if it has one; an ARN has colons."""
 
@@ -30,26 +31,50 @@ class RepositoryPolicy:
     def __init__(self, repository: ecr.Repository, path: str) -> None:
         self._repository = repository
         self._path = path
-        self._perimeter: iam.PolicyStatement | None = None
-        self._inside: dict[str, list[str]] = {"aws:PrincipalOrgID": [], "aws:PrincipalAccount": []}
-        self._inside_roles: list[str] = []
+        self._perimeter: tuple[iam.PolicyStatement, ...] = ()
+        self._organizations: list[str] = []
+        # The owner is never outside: with a mistyped organization id nobody could mend the policy any more.
+        self._accounts: list[str] = [Stack.of(repository).account]
+        self._roles: list[str] = []
+        self._condition_accepted = False
 
     def keep_inside(self, organization_id: str) -> None:
-        """Deny everything to principals outside the organization, except to AWS services and those let in by name.
+        """Deny everything to principals outside the organization, and to AWS services that act for outsiders.
 
-        Services such as Lambda call with a principal of their own; replication and scanning use service-linked roles
-        of the owner's account, which belongs to the organization."""
-        check_organization(self._path, "organization_id", organization_id)
-        self._inside["aws:PrincipalOrgID"].append(organization_id)
-        self._perimeter = iam.PolicyStatement(
-            sid="DenyOutsideOrganization",
-            effect=iam.Effect.DENY,
-            principals=[iam.AnyPrincipal()],
-            actions=["ecr:*"],
-            conditions={"BoolIfExists": {"aws:PrincipalIsAWSService": "false"}},
+        Those let in by name are excepted. Replication and scanning use service-linked roles of the owner's account;
+        services that call with a principal of their own, such as Lambda, tell for whom they do.
+        """
+        self._organizations.append(organization_id)
+        self._perimeter = (
+            _denial("DenyOutsideOrganization", {"BoolIfExists": {"aws:PrincipalIsAWSService": "false"}}),
+            _denial(
+                "DenyServicesForOutsiders",
+                {"Bool": {"aws:PrincipalIsAWSService": "true"}, "Null": {"aws:SourceAccount": "false"}},
+            ),
         )
-        self._repository.add_to_resource_policy(self._perimeter)
+        self._repository.add_to_resource_policy(self._perimeter[0])
+        self._repository.add_to_resource_policy(self._perimeter[1])
         self._draw_perimeter()
+
+    def admit(
+        self, *, accounts: Sequence[str] = (), organizations: Sequence[str] = (), roles: Sequence[str] = ()
+    ) -> None:
+        """Except others from the denial; what they may do, other statements say."""
+        self._accounts += accounts
+        self._organizations += organizations
+        self._roles += roles
+        self._draw_perimeter()
+
+    def admit_principal(self, principal: iam.IPrincipal) -> None:
+        """Except a principal of another account, to which something was granted, from the denial."""
+        if isinstance(principal, iam.OrganizationPrincipal):
+            self.admit(organizations=[principal.organization_id])
+            return
+        account = principal.principal_account
+        if account is None and isinstance(principal, iam.ArnPrincipal):
+            account = _account_in(principal.arn)
+        if account is not None and not Token.is_unresolved(account):
+            self.admit(accounts=[account])
 
     def require_mfa(self, exempt: Sequence[str]) -> None:
         """Deny deletion and policy changes without multi-factor authentication, except to the roles of these ARNs."""
@@ -75,39 +100,46 @@ class RepositoryPolicy:
         lambda_functions: Sequence[str],
     ) -> None:
         """Let others pull; see `SecureEcrRepository.allow_pull_from`."""
-        for argument, given in (
-            ("accounts", accounts),
-            ("organizations", organizations),
-            ("lambda_functions", lambda_functions),
-        ):
-            if isinstance(given, str):
-                raise invalid(self._path, argument, given, allowed="a list of texts", write=f"{argument}=[{given!r}]")
+        given = {"accounts": accounts, "organizations": organizations, "lambda_functions": lambda_functions}
+        for argument, texts in given.items():
+            check_list(self._path, argument, texts, str, allowed="a list of texts", write=f"{argument}=[...]")
+        if any(isinstance(role, str) for role in roles):
+            write = 'roles=[iam.Role.from_role_arn(self, "Partner", "arn:...")]'
+            raise invalid(self._path, "roles", list(roles), allowed="a list of roles", write=write)
         for account in accounts:
             check_account(self._path, "accounts", account)
         for organization in organizations:
             check_organization(self._path, "organizations", organization)
-        function_accounts = [self._account_of(arn) for arn in lambda_functions]
-        if accounts or roles:
-            self._allow(
-                [
-                    *(iam.AccountPrincipal(account) for account in accounts),
-                    *(iam.ArnPrincipal(role.role_arn) for role in roles),
-                ],
-                {},
-            )
+        function_accounts = [self._function_account(arn) for arn in lambda_functions]
+        if accounts:
+            self._allow([iam.AccountPrincipal(account) for account in accounts], {})
+        for role in roles:
+            # By its account and a condition: a principal that is named has to exist, and to go on existing.
+            account = _account_in(role.role_arn) or role.principal_account or Aws.ACCOUNT_ID
+            self._allow([iam.AccountPrincipal(account)], {"ArnEquals": {"aws:PrincipalArn": role.role_arn}})
         if organizations:
             self._allow([iam.AnyPrincipal()], {"StringEquals": {"aws:PrincipalOrgID": list(organizations)}})
+            self._accept_condition()
         if lambda_functions:
-            # Lambda reads the image as a service when it creates and optimizes the function; the account's principals
-            # check it before.
-            self._allow(
-                [iam.ServicePrincipal("lambda.amazonaws.com")], {"ArnLike": {"aws:SourceArn": list(lambda_functions)}}
-            )
+            # Lambda reads the image as a service; whoever creates the function has to be able to as well.
+            self.allow_lambda(lambda_functions)
             self._allow([iam.AccountPrincipal(account) for account in dict.fromkeys(function_accounts)], {})
-        self._inside["aws:PrincipalAccount"] += [*accounts, *function_accounts]
-        self._inside["aws:PrincipalOrgID"] += organizations
-        self._inside_roles += [role.role_arn for role in roles]
-        self._draw_perimeter()
+        self.admit(
+            accounts=[*accounts, *function_accounts],
+            organizations=organizations,
+            roles=[role.role_arn for role in roles],
+        )
+
+    def _accept_condition(self) -> None:
+        """cdk-nag finds any wildcard principal; SC-IAM-03, which reads the condition, goes on judging."""
+        if not self._condition_accepted:
+            self._condition_accepted = True
+            reason = "the wildcard principal is narrowed to named organizations by a condition on aws:PrincipalOrgID"
+            waive(self._repository, Waiver("AwsSolutions-ECR1", reason=reason))
+
+    def allow_lambda(self, function_arns: Sequence[str]) -> None:
+        """Let Lambda itself read images for these functions."""
+        self._allow([iam.ServicePrincipal("lambda.amazonaws.com")], {"ArnLike": {"aws:SourceArn": list(function_arns)}})
 
     def _allow(self, principals: Sequence[iam.IPrincipal], conditions: Mapping[str, object]) -> None:
         self._repository.add_to_resource_policy(
@@ -115,24 +147,22 @@ class RepositoryPolicy:
         )
 
     def _draw_perimeter(self) -> None:
-        if self._perimeter is None:
+        if not self._perimeter:
             return
-        inside = {key: list(dict.fromkeys(values)) for key, values in self._inside.items() if values}
-        self._perimeter.add_condition("StringNotEqualsIfExists", inside)
-        if self._inside_roles:
-            self._perimeter.add_condition(
-                "ArnNotLikeIfExists", {"aws:PrincipalArn": list(dict.fromkeys(self._inside_roles))}
-            )
+        outsiders, services = self._perimeter
+        organizations, accounts = list(dict.fromkeys(self._organizations)), list(dict.fromkeys(self._accounts))
+        outsiders.add_condition(
+            "StringNotEqualsIfExists", {"aws:PrincipalOrgID": organizations, "aws:PrincipalAccount": accounts}
+        )
+        services.add_condition(
+            "StringNotEqualsIfExists", {"aws:SourceOrgID": organizations, "aws:SourceAccount": accounts}
+        )
+        if self._roles:
+            outsiders.add_condition("ArnNotLikeIfExists", {"aws:PrincipalArn": list(dict.fromkeys(self._roles))})
 
-    def _account_of(self, arn: str) -> str:
-        if Token.is_unresolved(arn):
-            # An ARN put together with Aws.PARTITION: its account is plain text nevertheless.
-            parts = arn.replace("${Token[", "").split(":")
-            account = next((part for part in parts if ACCOUNT_ID.fullmatch(part)), None)
-            if account:
-                return account
-        found = _FUNCTION_ARN.fullmatch(arn)
-        if not found:
+    def _function_account(self, arn: str) -> str:
+        account = _account_in(arn) if Token.is_unresolved(arn) or _FUNCTION_ARN.fullmatch(arn) else None
+        if account is None:
             raise invalid(
                 self._path,
                 "lambda_functions",
@@ -140,7 +170,7 @@ class RepositoryPolicy:
                 allowed="ARNs of functions with their account written out; `*` may stand in the name",
                 write='lambda_functions=[f"arn:{Aws.PARTITION}:lambda:eu-central-1:111122223333:function:*"]',
             )
-        return found["account"]
+        return account
 
 
 def mfa_exempt_arns(path: str, stack: Stack, role_names: Sequence[str]) -> list[str]:
@@ -149,22 +179,44 @@ def mfa_exempt_arns(path: str, stack: Stack, role_names: Sequence[str]) -> list[
 
     A Deny that hit CloudFormation's role would block every later update of the policy.
     """
-    if isinstance(role_names, str):
-        raise invalid(
-            path, "mfa_exempt_roles", role_names, allowed="a list of names", write=f"mfa_exempt_roles=[{role_names!r}]"
-        )
     for name in role_names:
-        if not Token.is_unresolved(name) and not _ROLE_NAME.fullmatch(name):
+        if not Token.is_unresolved(name) and not (_ROLE_NAME.fullmatch(name) and name.strip("*?/")):
             allowed = "names of roles of this account, with their path if they have one"
             raise invalid(path, "mfa_exempt_roles", name, allowed=allowed, write='mfa_exempt_roles=["release-bot"]')
-    synthesizer = stack.synthesizer
     named = [_role_arn(name) for name in role_names]
-    if isinstance(synthesizer, DefaultStackSynthesizer) and not isinstance(synthesizer, BootstraplessSynthesizer):
-        return [Fn.sub(synthesizer.cloud_formation_execution_role_arn), *named]
-    if not named:
-        allowed = "the role that deploys this stack at least: without it, no update could change the policy"
+    deploying = _deploying_role(stack)
+    if deploying is None and not named:
+        allowed = (
+            "the role that deploys this stack at least, since its synthesizer does not tell it and, without it, "
+            "no update could change the policy"
+        )
         raise invalid(path, "mfa_exempt_roles", [], allowed=allowed, write='mfa_exempt_roles=["<deployment role>"]')
-    return named
+    return [deploying, *named] if deploying is not None else named
+
+
+def _deploying_role(stack: Stack) -> str | None:
+    """The role by which CloudFormation deploys a stack, as far as its synthesizer tells."""
+    outermost = stack
+    while outermost.nested_stack_parent is not None:
+        outermost = outermost.nested_stack_parent
+    synthesizer = outermost.synthesizer
+    if not isinstance(synthesizer, DefaultStackSynthesizer) or isinstance(synthesizer, BootstraplessSynthesizer):
+        return None
+    try:
+        return Fn.sub(synthesizer.cloud_formation_execution_role_arn)
+    except RuntimeError:  # a synthesizer that was told to use no role
+        return None
+
+
+def _denial(sid: str, conditions: Mapping[str, object]) -> iam.PolicyStatement:
+    return iam.PolicyStatement(
+        sid=sid, effect=iam.Effect.DENY, principals=[iam.AnyPrincipal()], actions=["ecr:*"], conditions=conditions
+    )
+
+
+def _account_in(arn: str) -> str | None:
+    """The account of an ARN; its partition may be a token, its account plain text."""
+    return next((part for part in arn.split(":") if ACCOUNT_ID.fullmatch(part)), None)
 
 
 def _role_arn(name: str) -> str:

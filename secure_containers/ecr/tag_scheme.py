@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from secure_containers.ecr.lifecycle import LifecycleRule
-from secure_containers.errors import invalid
+from secure_containers.errors import check_list, invalid
+from secure_containers.rules.ecr_lifecycle import MOST_RULES
 
 _NAME: Final = re.compile(r"[a-z0-9]+")
 _VERSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_DEFAULT_KEEP: Final = 50
 LONGEST_TAG: Final = 128
 MOST_EXCEPTIONS: Final = 5
 """Patterns of mutable tags that ECR takes for one repository."""
@@ -59,10 +61,12 @@ class TagScheme:
     Untagged images and tags outside the scheme are bounded too.
 
     Args:
-        environments: `EnvironmentTags`, or names for those with defaults: 50 images kept, tags immutable.
+        environments: `EnvironmentTags`, or names for those with defaults: 50 images kept, tags immutable. In the order
+            of promotion, `dev` before `prod`: an image with the tags of several belongs to the last of them, and
+            immutable environments come after mutable ones in any case.
         functions: the parts of the application that share the repository, such as `frontend` and `backend`.
         untagged_days: days after the push at which untagged images expire.
-        other_images: how many images with tags outside the scheme are kept.
+        other_days: days after the push at which images with tags outside the scheme expire.
 
     Raises:
         ValueError: no environment, a name that is no lower-case text or stands twice, or more than five mutable
@@ -72,28 +76,23 @@ class TagScheme:
     environments: Sequence[str | EnvironmentTags]
     functions: Sequence[str] = ()
     untagged_days: int = 30
-    other_images: int = 50
+    other_days: int = 90
 
     def __post_init__(self) -> None:
-        if isinstance(self.environments, str) or not self.environments:
-            raise invalid(
-                "TagScheme",
-                "environments",
-                self.environments,
-                allowed="a list of at least one environment",
-                write='environments=["dev", "prod"]',
-            )
-        if isinstance(self.functions, str):
-            raise invalid(
-                "TagScheme",
-                "functions",
-                self.functions,
-                allowed="a list of names",
-                write=f"functions=[{self.functions!r}]",
-            )
+        check_list(
+            "TagScheme",
+            "environments",
+            self.environments or None,
+            (str, EnvironmentTags),
+            allowed="a list of at least one environment",
+            write='environments=["dev", "prod"]',
+        )
+        check_list(
+            "TagScheme", "functions", self.functions, str, allowed="a list of names", write='functions=["web", "api"]'
+        )
         for function in self.functions:
             _check_name("TagScheme", "functions", function)
-        for name in ("untagged_days", "other_images"):
+        for name in ("untagged_days", "other_days"):
             _check_bound("TagScheme", name, getattr(self, name))
         if len(self.mutable_patterns) > MOST_EXCEPTIONS:
             allowed = f"at most {MOST_EXCEPTIONS} mutable ones, which is what ECR takes"
@@ -108,33 +107,37 @@ class TagScheme:
                     "TagScheme", argument, doubled, allowed="each name once", write=f"{argument}={sorted(set(names))!r}"
                 )
 
+        rules = 2 + len(self.environments) * max(len(self.functions), 1)
+        if rules > MOST_RULES:
+            allowed = f"environments times functions of at most {MOST_RULES - 2}, as ECR takes {MOST_RULES} rules"
+            raise invalid("TagScheme", "functions", list(self.functions), allowed=allowed, write="fewer of them")
+
     @property
     def mutable_patterns(self) -> list[str]:
         """The tags that may move: the exceptions to immutability."""
         return [f"{each.name}-*" for each in self._environments if each.mutable]
 
     def lifecycle_rules(self) -> list[LifecycleRule]:
-        """The lifecycle that follows from the scheme."""
+        """The lifecycle that follows from the scheme.
+
+        ECR looks at rules in their order, and leaves an image that one of them selects alone in all others. So the
+        environments to which images are promoted last come first, and what was promoted is kept.
+        """
         rules = [LifecycleRule(untagged=True, days_since_pushed=self.untagged_days, description="untagged images")]
-        for environment in self._environments:
-            for pattern in self._patterns(environment):
-                if environment.keep_days is not None:
-                    rules.append(
-                        LifecycleRule(
-                            tag_patterns=[pattern],
-                            days_since_pushed=environment.keep_days,
-                            description=f"{pattern} by age",
-                        )
-                    )
-                else:
-                    rules.append(
-                        LifecycleRule(
-                            tag_patterns=[pattern],
-                            more_than_images=environment.keep_images or 50,
-                            description=f"{pattern} by count",
-                        )
-                    )
-        rules.append(LifecycleRule(more_than_images=self.other_images, description="images outside the tag scheme"))
+        order = sorted(enumerate(self._environments), key=lambda each: (each[1].mutable, -each[0]))
+        for _, environment in order:
+            keep = environment.keep_images or (_DEFAULT_KEEP if environment.keep_days is None else None)
+            rules += [
+                LifecycleRule(
+                    tag_patterns=[pattern],
+                    more_than_images=keep,
+                    days_since_pushed=environment.keep_days,
+                    description=pattern,
+                )
+                for pattern in self._patterns(environment)
+            ]
+        # By age: a rule for any image that counts would count those of the environments too.
+        rules.append(LifecycleRule(days_since_pushed=self.other_days, description="tags outside the scheme"))
         return rules
 
     def tag(self, environment: str, version: str, *, function: str | None = None) -> str:
@@ -196,5 +199,5 @@ def _check_name(where: str, argument: str, name: object) -> None:
 
 
 def _check_bound(where: str, argument: str, bound: int | None) -> None:
-    if bound is not None and bound < 1:
-        raise invalid(where, argument, bound, allowed="1 or more", write=f"{argument}=50")
+    if bound is not None and (not isinstance(bound, int) or isinstance(bound, bool) or bound < 1):
+        raise invalid(where, argument, bound, allowed="a whole number of 1 or more", write=f"{argument}=50")

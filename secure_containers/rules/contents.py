@@ -10,10 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from secure_containers.rules.template import Resource, Template, placeholders, sub_parts
+from secure_containers.rules.intrinsics import placeholders, sub_parts
+from secure_containers.rules.template import Resource, Template
 
 _NAMING: Final = frozenset({"Fn::FindInMap", "Fn::ImportValue", "Fn::GetStackOutput", "Fn::GetAZs"})
 """Functions whose arguments are names within templates, and no texts."""
+_NESTED: Final = (dict, list)
+_JSON: Final = ("{", "[")
 
 
 @dataclass(slots=True)
@@ -51,7 +54,7 @@ def contents(node: Any, path: str) -> Contents:
 
 def _gather(node: Any, path: str, found: Contents) -> None:
     if isinstance(node, str):
-        document = _json(node) if node.startswith(("{", "[")) else None
+        document = _json(node) if node.startswith(_JSON) else None
         if document is None:
             found.texts.append((path, node))
         else:
@@ -60,16 +63,15 @@ def _gather(node: Any, path: str, found: Contents) -> None:
         for index, child in enumerate(node):
             _gather(child, f"{path}.{index}", found)
     elif isinstance(node, dict):
-        alone = len(node) == 1
         for key, child in node.items():
-            if key.startswith("Fn::") or key == "Ref":
-                if key == "Fn::Transform" or key.startswith("Fn::ForEach::"):
-                    found.transforms.append(f"{path}.{key}".lstrip("."))
-                    continue
-                if alone:
-                    _gather_function(key, child, path, found)
-                    continue
-            _gather(child, f"{path}.{key}" if path else key, found)
+            if key == "Fn::Transform" or key.startswith("Fn::ForEach::"):
+                found.transforms.append(f"{path}.{key}".lstrip("."))
+            elif len(node) == 1 and (key == "Ref" or key.startswith("Fn::")):
+                _gather_function(key, child, path, found)
+            elif isinstance(child, _NESTED) or (isinstance(child, str) and child.startswith(_JSON)):
+                _gather(child, f"{path}.{key}" if path else key, found)
+            elif isinstance(child, str):
+                found.texts.append((f"{path}.{key}" if path else key, child))
 
 
 def _gather_function(function: str, argument: Any, path: str, found: Contents) -> None:

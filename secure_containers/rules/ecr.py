@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from secure_containers.rules.ecr_lifecycle import bounds_every_tag, expires_untagged, lifecycle_problems
 from secure_containers.rules.engine import Controls, Observations, Severity, resource_rule
-from secure_containers.rules.template import Observation, Resource, Unknown, Value, is_true
+from secure_containers.rules.intrinsics import Unknown
+from secure_containers.rules.template import Observation, Resource, Value, is_true
 
 REPOSITORY: Final = "AWS::ECR::Repository"
 _ECR_CONTROLS: Final = "https://docs.aws.amazon.com/securityhub/latest/userguide/ecr-controls.html"

@@ -10,8 +10,9 @@ from importlib import resources
 from typing import Final
 
 from secure_containers.rules.engine import Controls, Observations, resource_rule, statement_rule
+from secure_containers.rules.partitions import arn_parts
 from secure_containers.rules.policies import PolicyKind, Statement
-from secure_containers.rules.template import Resource, Value, arn_parts
+from secure_containers.rules.template import Resource, Value
 
 _IAM_CONTROLS: Final = "https://docs.aws.amazon.com/securityhub/latest/userguide/iam-controls.html"
 _ACCESS_MANAGEMENT_HIPAA: Final = (

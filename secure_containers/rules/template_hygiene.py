@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any, Final
 
 from secure_containers.rules.contents import besides, contents, properties
 from secure_containers.rules.engine import Observations, Severity, resource_rule, template_rule
-from secure_containers.rules.template import Observation, Resource, Template, partition_of, placeholders, suffix_of
+from secure_containers.rules.intrinsics import placeholders
+from secure_containers.rules.partitions import partition_of, suffix_of
+from secure_containers.rules.template import Observation, Resource, Template
 from secure_containers.rules.waiver_metadata import METADATA_KEY, read_waivers
 
 _SENSITIVE: Final[Mapping[str, re.Pattern[str]]] = {
@@ -160,9 +163,10 @@ def embedded_credentials(template: Template) -> Observations:
         for path, text in contents(template.body.get(section), section).texts:
             for what in _matches(_CREDENTIALS, text):
                 yield Observation(None, f"the text holds {what}", at=path)
-    for resource, path, text in (*_property_texts(template), *_other_texts(template)):
-        for what in _matches(_CREDENTIALS, text):
-            yield resource.violates(f"the text holds {what}", at=path)
+    for what, pattern in _CREDENTIALS.items():
+        for resource, path, text in chain(_property_texts(template), _other_texts(template)):
+            if pattern.search(text):
+                yield resource.violates(f"the text holds {what}", at=path)
 
 
 @template_rule("SC-PRT-01", guidelines=("every-partition",))

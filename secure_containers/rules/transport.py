@@ -7,8 +7,9 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from secure_containers.rules.engine import Controls, Observations, resource_rule, template_rule
+from secure_containers.rules.intrinsics import Reference, placeholders
 from secure_containers.rules.policies import Statement, statements
-from secure_containers.rules.template import Reference, Resource, Template, Value, placeholders
+from secure_containers.rules.template import Resource, Template, Value
 
 _TRANSPORT_NIST: Final = (
     "AC-4",
@@ -163,10 +164,7 @@ def _guards(
     template: Template, policies: tuple[tuple[str, str], ...]
 ) -> Mapping[object, list[tuple[Statement, Value]]]:
     """The denials by the resource that they are for, which a policy names by reference or by the texts of its name."""
-    denials: dict[Resource, list[Statement]] = {}
-    for each in template.once(statements):
-        if isinstance(each, Statement) and each.denies:
-            denials.setdefault(each.resource, []).append(each)
+    denials = template.once(_denials)
     found: dict[object, list[tuple[Statement, Value]]] = {}
     for policy_type, target in policies:
         for policy in template.of_type(policy_type):
@@ -175,6 +173,15 @@ def _guards(
             keys = [(name.partition(".")[0], item) for item in items for name in placeholders(item.text)]
             for key, item in [*keys, (frozenset(value.text for value in values), values[0])]:
                 found.setdefault(key, []).extend((denial, item) for denial in denials.get(policy, ()))
+    return found
+
+
+def _denials(template: Template) -> Mapping[Resource, list[Statement]]:
+    types = [type_ for policies in _POLICY_OF.values() for type_, _ in policies]
+    found: dict[Resource, list[Statement]] = {}
+    for each in template.once(statements):
+        if isinstance(each, Statement) and each.resource.type in types and each.denies:
+            found.setdefault(each.resource, []).append(each)
     return found
 
 

@@ -6,12 +6,25 @@ import json
 from typing import Any, Final
 
 import pytest
-from aws_cdk import App, Aws, BootstraplessSynthesizer, Environment, NestedStack, Stack, Stage, Tags
+from aws_cdk import (
+    App,
+    Aws,
+    BootstraplessSynthesizer,
+    DefaultStackSynthesizer,
+    Environment,
+    NestedStack,
+    PhysicalName,
+    Stack,
+    Stage,
+    Tags,
+)
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
+from constructs import Construct
 
 from secure_containers import EnvironmentTags, LifecycleRule, ScanSeverity, SecureEcrRepository, TagScheme, Waiver
 from tests.support import (
@@ -88,7 +101,7 @@ class TestDefaults:
         SecureEcrRepository(stack, "Images")
         template = synthesized(app)["Test"]
         for resource in template["Resources"].values():
-            assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain")
+            assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
         assert "EmptyOnDelete" not in only(template, REPOSITORY)["Properties"]
 
     def test_it_has_no_name_and_no_policy(self, app: App, stack: Stack) -> None:
@@ -220,6 +233,7 @@ class TestImmutability:
             ([""], "1 to 128 letters"),
             (["a" * 129], "1 to 128 letters"),
             (["*"], "patterns of some tags, not of all"),
+            (["*-*"], "patterns of some tags, not of all"),
             ("dev-*", "a list of patterns"),
         ],
     )
@@ -290,7 +304,7 @@ class TestTagScheme:
             each["ImageTagMutabilityExclusionFilterValue"] for each in properties["ImageTagMutabilityExclusionFilters"]
         ] == ["dev-*"]
         patterns = [rule["selection"].get("tagPatternList") for rule in lifecycle_of(app)]
-        assert patterns == [None, ["dev-web-*"], ["dev-api-*"], ["prod-web-*"], ["prod-api-*"], None]
+        assert patterns == [None, ["prod-web-*"], ["prod-api-*"], ["dev-web-*"], ["dev-api-*"], None]
         assert open_ids(app) == {"SC-ECR-09"}
 
     @pytest.mark.parametrize(
@@ -431,6 +445,46 @@ class TestOrganization:
             == "ImplicitDeny"
         )
 
+    @pytest.mark.parametrize(
+        ("principal", "keys"),
+        [
+            (iam.AccountPrincipal(OTHER_ACCOUNT), {"account": OTHER_ACCOUNT, "aws__PrincipalAccount": OTHER_ACCOUNT}),
+            (iam.OrganizationPrincipal("o-zzzzzzzzzz"), {"account": STRANGER, "aws__PrincipalOrgID": "o-zzzzzzzzzz"}),
+            (
+                iam.ArnPrincipal(f"arn:aws:iam::{OTHER_ACCOUNT}:role/ci"),
+                {"account": OTHER_ACCOUNT, "principal": "role/ci", "aws__PrincipalAccount": OTHER_ACCOUNT},
+            ),
+        ],
+        ids=lambda each: type(each).__name__,
+    )
+    def test_what_is_granted_to_outsiders_is_not_denied(
+        self, app: App, images: SecureEcrRepository, principal: iam.IPrincipal, keys: dict[str, str]
+    ) -> None:
+        images.grant_pull(principal)
+        assert decision(policy_of(app), "ecr:BatchGetImage", **keys) == "Allow"
+        assert decision(policy_of(app), "ecr:PutImage", **keys) == "ImplicitDeny"
+
+    def test_the_owner_is_never_outside(self, app: App, images: SecureEcrRepository) -> None:
+        """An account that leaves its organization, or a mistyped id, must not end in a policy that nobody can mend."""
+        for keys in ({}, {"aws__PrincipalOrgID": "o-zzzzzzzzzz"}):
+            said = decision(policy_of(app), "ecr:SetRepositoryPolicy", aws__PrincipalAccount=ACCOUNT, **keys)
+            assert said == "ImplicitDeny"
+
+    def test_services_do_not_act_for_outsiders(self, app: App, images: SecureEcrRepository) -> None:
+        lambda_ = {"service": "lambda.amazonaws.com", "account": ""}
+        stranger = {"aws__SourceAccount": STRANGER, "aws__SourceOrgID": "o-zzzzzzzzzz"}
+        member = {"aws__SourceAccount": OTHER_ACCOUNT, "aws__SourceOrgID": ORGANIZATION}
+        assert decision(policy_of(app), "ecr:BatchGetImage", **lambda_, **stranger) == "Deny"
+        assert decision(policy_of(app), "ecr:BatchGetImage", **lambda_, **member) == "ImplicitDeny"
+        assert decision(policy_of(app), "ecr:BatchGetImage", **lambda_, aws__SourceAccount=ACCOUNT) == "ImplicitDeny"
+
+    def test_services_act_for_outsiders_that_were_let_in(self, app: App, images: SecureEcrRepository) -> None:
+        images.allow_pull_from(lambda_functions=[f"arn:{Aws.PARTITION}:lambda:{REGION}:{STRANGER}:function:*"])
+        lambda_ = {"service": "lambda.amazonaws.com", "account": ""}
+        stranger = {"aws__SourceAccount": STRANGER, "aws__SourceOrgID": "o-zzzzzzzzzz"}
+        arn = f"arn:aws:lambda:{REGION}:{STRANGER}:function:x"
+        assert decision(policy_of(app), "ecr:BatchGetImage", **lambda_, **stranger, aws__SourceArn=arn) == "Allow"
+
     @pytest.mark.parametrize("organization", ["a1b2c3d4e5", "o-", "o-UPPERCASE12", "o-short", ""])
     def test_a_wrong_id_is_refused(self, stack: Stack, organization: str) -> None:
         with pytest.raises(ValueError, match=r"organization_id is .*allowed: an organization id"):
@@ -540,11 +594,19 @@ class TestMfa:
         with pytest.raises(ValueError, match="write require_mfa=True"):
             SecureEcrRepository(stack, "Images", mfa_exempt_roles=["bot"])
 
-    def test_arns_are_no_role_names(self, stack: Stack) -> None:
+    @pytest.mark.parametrize("name", [f"arn:aws:iam::{ACCOUNT}:role/bot", "*", "*/*", ""])
+    def test_arns_and_everybody_are_no_role_names(self, stack: Stack, name: str) -> None:
         with pytest.raises(ValueError, match="names of roles of this account"):
-            SecureEcrRepository(
-                stack, "Images", require_mfa=True, mfa_exempt_roles=[f"arn:aws:iam::{ACCOUNT}:role/bot"]
-            )
+            SecureEcrRepository(stack, "Images", require_mfa=True, mfa_exempt_roles=[name])
+
+    def test_a_nested_stack_is_deployed_by_the_role_of_its_parent(self, app: App, stack: Stack) -> None:
+        SecureEcrRepository(NestedStack(stack, "Nested"), "Images", require_mfa=True)
+        app.synth()
+
+    def test_a_synthesizer_told_to_use_no_role_must_be_helped(self, app: App) -> None:
+        stack = Stack(app, "Test", synthesizer=DefaultStackSynthesizer(cloud_formation_execution_role=""))
+        with pytest.raises(ValueError, match="the role that deploys this stack at least"):
+            SecureEcrRepository(stack, "Images", require_mfa=True)
 
 
 class TestEventsAndMetrics:
@@ -591,6 +653,14 @@ class TestEventsAndMetrics:
         assert "Ref" in name
         assert "Fn::GetAtt" in arn
 
+    def test_findings_of_inspector_are_heard_long_after_the_push(self, app: App, images: SecureEcrRepository) -> None:
+        images.on_finding("Findings", severity=ScanSeverity.HIGH)
+        pattern = only(synthesized(app)["Test"], "AWS::Events::Rule")["Properties"]["EventPattern"]
+        assert (pattern["source"], pattern["detail-type"]) == (["aws.inspector2"], ["Inspector2 Finding"])
+        assert (pattern["detail"]["status"], pattern["detail"]["severity"]) == (["ACTIVE"], ["CRITICAL", "HIGH"])
+        image = pattern["detail"]["resources"]["details"]["awsEcrContainerImage"]
+        assert list(image) == ["repositoryName"]
+
     def test_the_one_metric_that_exists(self, stack: Stack, images: SecureEcrRepository) -> None:
         metric = images.metric_pull_count()
         assert (metric.namespace, metric.metric_name, metric.statistic) == ("AWS/ECR", "RepositoryPullCount", "Sum")
@@ -607,6 +677,15 @@ class TestImage:
         assert stack.resolve(image.uri)["Fn::Join"][1][-1] == f"@{DIGEST}"
         assert image.container_image() is not None
         assert image.lambda_code() is not None
+
+    def test_functions_from_its_images_let_in_lambda_for_this_account_only(self, app: App, stack: Stack) -> None:
+        images = SecureEcrRepository(stack, "Images")
+        for id in ("One", "Two"):
+            lambda_.DockerImageFunction(stack, id, code=images.image(digest=DIGEST).lambda_code())
+        (statement,) = policy_of(app)["Statement"]
+        assert statement["Principal"] == {"Service": "lambda.amazonaws.com"}
+        arn = concrete(statement["Condition"]["ArnLike"]["aws:SourceArn"])
+        assert arn == [f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:*"]
 
     def test_an_immutable_tag_is_taken(self, stack: Stack, images: SecureEcrRepository) -> None:
         assert stack.resolve(images.image(tag="prod-1.4.2").uri)["Fn::Join"][1][-1] == ":prod-1.4.2"
@@ -626,6 +705,47 @@ class TestImage:
     def test_what_can_change_is_refused(self, images: SecureEcrRepository, wrong: dict[str, str], message: str) -> None:
         with pytest.raises(ValueError, match=f"Test/Images: image.*{message}"):
             images.image(**wrong)
+
+
+class TestTypes:
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"repository_name": 5},
+            {"encryption": "KMS"},
+            {"encryption": 0},
+            {"encryption_key": "arn:aws:kms:x"},
+            {"lifecycle_rules": ["x"]},
+            {"tag_scheme": ["dev"]},
+            {"tag_scheme": ""},
+            {"mutable_tag_patterns": 5},
+            {"organization_id": 5},
+            {"require_mfa": "yes"},
+            {"require_mfa": True, "mfa_exempt_roles": "bot"},
+            {"tags": ["owner"]},
+            {"waivers": ["SC-ECR-01"]},
+            {"waivers": Waiver("SC-ECR-01", reason=REASON)},
+        ],
+        ids=str,
+    )
+    def test_arguments_of_other_types_are_refused(self, stack: Stack, wrong: dict[str, Any]) -> None:
+        with pytest.raises(ValueError, match=r"Test/Images: \w+ is .*; allowed: .*; write "):
+            SecureEcrRepository(stack, "Images", **wrong)
+        assert stack.node.try_find_child("Images") is None
+
+    def test_other_severities_and_prefixes_are_refused(self, stack: Stack) -> None:
+        images = SecureEcrRepository(stack, "Images")
+        with pytest.raises(ValueError, match="Test/Images: severity is 'Hihg'; allowed: CRITICAL, HIGH"):
+            images.on_scan_completed("Scans", severity="Hihg")  # type: ignore[arg-type]  # that is the point
+        with pytest.raises(ValueError, match=r"tag_prefixes.* is 'prod'; allowed: a list of texts"):
+            images.on_image_pushed("Pushed", tag_prefixes="prod")
+
+    def test_a_long_path_does_not_break_the_rule(self, app: App) -> None:
+        scope = Stack(app, "Test")
+        for level in range(8):
+            scope = Construct(scope, f"{level}{'x' * 90}")
+        SecureEcrRepository(scope, "Images").on_image_pushed("Pushed")
+        assert len(only(synthesized(app)["Test"], "AWS::Events::Rule")["Properties"]["Description"]) <= 512
 
 
 class TestNames:
@@ -734,18 +854,41 @@ class TestAcrossStacks:
         assert_no_exports(templates)
         assert open_ids(app) == {"SC-ECR-09"}
 
-    def test_another_account_and_region(self, app: App) -> None:
+    @pytest.mark.parametrize("name", ["payments/api", PhysicalName.GENERATE_IF_NEEDED])
+    def test_another_account_and_region(self, app: App, name: str) -> None:
         home = Stack(app, "Home", env=Environment(account=ACCOUNT, region=REGION))
         away = Stack(app, "Away", env=Environment(account=OTHER_ACCOUNT, region="us-east-1"))
-        images = SecureEcrRepository(home, "Images")
+        images = SecureEcrRepository(home, "Images", repository_name=name, organization_id=ORGANIZATION)
         images.grant_pull(iam.Role(away, "Role", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com")))
         templates = synthesized(app)
         assert_no_exports(templates)
-        name = only(templates["Home"], REPOSITORY)["Properties"]["RepositoryName"]
-        assert name == name.lower()
-        assert f"repository/{name}" in json.dumps(templates["Away"])
-        statement = only(templates["Home"], REPOSITORY)["Properties"]["RepositoryPolicyText"]["Statement"][0]
-        assert OTHER_ACCOUNT in json.dumps(statement["Principal"])
+        properties = only(templates["Home"], REPOSITORY)["Properties"]
+        assert f"repository/{properties['RepositoryName']}" in json.dumps(templates["Away"])
+        policy = properties["RepositoryPolicyText"]
+        outside = {
+            "account": OTHER_ACCOUNT,
+            "aws__PrincipalAccount": OTHER_ACCOUNT,
+            "aws__PrincipalOrgID": "o-zzzzzzzzzz",
+        }
+        tag = next(tag for tag in only(templates["Away"], "AWS::IAM::Role")["Properties"]["Tags"])
+        mine = {f"aws__PrincipalTag/{tag['Key'].replace(':', '__')}": tag["Value"]}
+        assert decision(policy, "ecr:BatchGetImage", **outside, **mine) == "Allow"
+        assert decision(policy, "ecr:BatchGetImage", **outside) == "ImplicitDeny"
+
+    @pytest.mark.parametrize(
+        "env", [{"account": OTHER_ACCOUNT, "region": REGION}, {"account": ACCOUNT, "region": "us-east-1"}]
+    )
+    def test_a_repository_without_a_name_is_not_named_by_whoever_refers_to_it(
+        self, app: App, env: dict[str, str]
+    ) -> None:
+        """The name would come with the first such consumer, and replace a repository that is in use."""
+        home = Stack(app, "Home", env=Environment(account=ACCOUNT, region=REGION))
+        images = SecureEcrRepository(home, "Images")
+        role = iam.Role(Stack(app, "Away", env=Environment(**env)), "Role", assumed_by=iam.AccountRootPrincipal())
+        with pytest.raises(
+            ValueError, match=r"Home/Images: repository_name is None.*Away/Role of another account or Region"
+        ):
+            images.grant_pull(role)
 
     def test_stages_and_nested_stacks(self, app: App) -> None:
         stack = Stack(Stage(app, "Prod", env=Environment(account=ACCOUNT, region=REGION)), "Outer")

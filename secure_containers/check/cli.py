@@ -18,6 +18,7 @@ from secure_containers.rules import ENGINE_RULES, RULES, Rule, evaluate, find_ru
 CLEAN: Final = 0
 FINDINGS: Final = 1
 UNREADABLE: Final = 2
+INTERRUPTED: Final = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,10 +30,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code: int = parsed.run(parsed)
         sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read us has stopped, as `| head` does; Python must not complain of it when it closes standard output.
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except OSError as error:
+        # Whoever read us has stopped, as `| head` does, or the disk is full; Python must not complain of it once more
+        # when it closes standard output.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FINDINGS
+        if isinstance(error, BrokenPipeError):
+            return FINDINGS
+        sys.stderr.write(f"cannot write the report: {error.strerror}\n")
+        return UNREADABLE
     return code
 
 

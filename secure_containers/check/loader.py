@@ -26,6 +26,8 @@ _SUFFIXES: Final = (".json", ".yaml", ".yml", ".template")
 _SECTION: Final = re.compile(rb"(?:^|[{,])[ \t]*[\"']?Resources[\"']?\s*:", re.MULTILINE)
 _BYTE_ORDER_MARKS: Final = b"\xef\xbb\xbf\xff\xfe"
 _JSON_KEY_OR_BRACE: Final = re.compile(r'("(?:[^"\\]|\\.)*")(\s*:)?|[{}]')
+_PASSED_OVER: Final = frozenset({"node_modules", "__pycache__"})
+"""Folders in which other people's files lie; hidden ones are passed over too."""
 _NESTED_STACK: Final = "AWS::CloudFormation::Stack"
 _ASSET_HASH: Final = re.compile(r"[0-9a-f]{64}")
 _FILE_OF: Final = {"cdk:cloud-assembly": "directoryName", "aws:cloudformation:stack": "templateFile"}
@@ -202,7 +204,10 @@ def _stacks(
     yield template
     assets = _assets(path)
     for stack in template.of_type(_NESTED_STACK):
-        for name in _nested_names(stack, assets):
+        names = list(_nested_names(stack, assets))
+        if not names:
+            template.unread.append(stack)
+        for name in names:
             file = path.parent / name
             if not _is_file(file):
                 yield UnreadableTemplateError(
@@ -295,9 +300,10 @@ def _is_file(path: Path) -> bool:
 
 def _files(folder: Path, loaded: Loaded) -> Iterator[Path]:
     """The files that could be templates; links to nowhere too, since they stand for something that cannot be read."""
-    for place, _, names in os.walk(
+    for place, folders, names in os.walk(
         folder, onerror=lambda error: loaded.errors.append(f"{error.filename}: cannot be read: {error.strerror}")
     ):
+        folders[:] = [each for each in folders if not each.startswith(".") and each not in _PASSED_OVER]
         for path in (Path(place, name) for name in names if name.lower().endswith(_SUFFIXES)):
             if _is_file(path) or path.is_symlink():
                 yield path

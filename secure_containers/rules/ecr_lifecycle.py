@@ -8,7 +8,7 @@ alike.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeGuard
 
@@ -79,12 +79,31 @@ def expires_untagged(rules: Iterable[Mapping[str, Any]]) -> bool:
     return any(selection.get("tagStatus") in ("untagged", "any") for selection in _expiring(rules))
 
 
-def bounds_every_tag(rules: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether some rule expires images whatever their tag."""
+def bounds_every_tag(rules: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether images go in the end, whatever their tag.
+
+    A rule that archives images by their tags takes them away from every later one, so they have to leave the archive.
+    """
+    if not _leaves_archive(rules):
+        return False
     return any(
         selection.get("tagStatus") == "any" or selection.get("tagPatternList") == ["*"]
         for selection in _expiring(rules)
     )
+
+
+def _leaves_archive(rules: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether no images stay in the archive for ever."""
+    archived, emptied = set(), set()
+    for rule in rules:
+        selection, action = rule.get("selection"), rule.get("action")
+        if isinstance(selection, dict) and isinstance(action, dict):
+            status = str(selection.get("tagStatus"))
+            if action.get("type") == "transition":
+                archived.add(status)
+            elif selection.get("storageClass") == "archive":
+                emptied.add(status)
+    return "any" in emptied or archived <= emptied
 
 
 def _expiring(rules: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:

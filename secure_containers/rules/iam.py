@@ -30,7 +30,7 @@ _WHOLE_TYPE: Final = re.compile(r"[\w-]+[/:][*?]+([/:]([\w-]+[/:])?[*?]+)*")
 """The resource part of an ARN that names no resource: `repository/*`, `log-group:*`, `log-group:*:log-stream:*`."""
 _NO_TYPE_IN_ARN: Final = frozenset({"s3", "execute-api", "sns", "sqs", "codepipeline"})
 """Services whose ARN starts with a name, not with a type: `bucket/*` is one bucket's objects."""
-_PLACEHOLDER: Final = re.compile(r"\$\{[^}]*\}")
+_PLACEHOLDER: Final = re.compile(r"\$\{[^${}]*\}")
 
 _RESOURCE_CONDITIONS: Final = re.compile(
     r"^(aws:resourcetag/|[a-z0-9-]+:resourcetag/|aws:resourceaccount$|aws:resourceorgid$|cloudwatch:namespace$|ecs:cluster$|kms:encryptioncontext:"
@@ -280,14 +280,6 @@ def wildcard_principal(statement: Statement) -> Observations:
     "SC-IAM-04",
     types=("AWS::IAM::AccessKey", "AWS::IAM::User"),
     guidelines=("signed-requests-temporary-credentials",),
-    controls=Controls(
-        fsbp=("IAM.3",),
-        nist_800_53_r5=("AC-2(1)", "AC-2(3)", "AC-3(15)"),
-        pci_dss_4=("8.3.9", "8.6.3"),
-        hipaa=("164.308(a)(4)(ii)(B)",),
-        cis=("v5.0.0/1.13", "v3.0.0/1.14", "v1.4.0/1.14", "v1.2.0/1.4"),
-        source=_IAM_CONTROLS,
-    ),
 )
 def long_lived_credentials(resource: Resource) -> Observations:
     """A user or an access key is created.

@@ -24,7 +24,7 @@ _ANYTHING: Final = r"[\s\S]*"
 _NOT_CHOSEN: Final = r"(?!)"
 """What AWS gives, such as an account number, an ARN or an id: no text that whoever deploys can choose."""
 
-_PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
+_PLACEHOLDER = re.compile(r"\$\{([^${}]*)\}")
 _DYNAMIC: Final = "{{resolve:"
 UNTOLD_STARTS: Final = ("${", _DYNAMIC)
 _CDK_OUTPUT: Final = re.compile(r"(?:^|:)(?:Exports|Publish)Output(?:FnGetAtt|Ref)")

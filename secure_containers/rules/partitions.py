@@ -15,7 +15,7 @@ _PARTITIONS: Final[Mapping[str, tuple[str, str]]] = {
     "eu-isoe-": ("aws-iso-e", "cloud.adc-e.uk"),
     "us-isof-": ("aws-iso-f", "csp.hci.ic.gov"),
 }
-_PLACEHOLDER: Final = re.compile(r"\$\{[^}]*\}")
+_PLACEHOLDER: Final = re.compile(r"\$\{[^${}]*\}")
 
 
 def partition_of(region: str) -> str:

@@ -200,6 +200,8 @@ class Template:
     """The text it was read from, to tell line numbers."""
     lines: Mapping[str, int] | None = None
     """The line of each resource, when the reader knows it."""
+    unread: list[Resource] = field(default_factory=list, repr=False)
+    """Its nested stacks whose templates are not at hand, so that nobody judges them."""
     _gathered: dict[Callable[[Template], Any], Any] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property

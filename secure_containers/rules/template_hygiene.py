@@ -411,6 +411,9 @@ def unreadable_template_part(template: Template) -> Observations:
         if transform != _TRANSPARENT:
             message = f"cannot be decided: the transform {transform} may write or change any resource"
             yield Observation(None, message, at="Transform", decided=False)
+    for stack in template.unread:
+        message = "cannot be decided: the nested stack's template is not at hand"
+        yield Observation(stack, message, at="Properties.TemplateURL", decided=False)
     for resource in template.resources.values():
         if resource.type.endswith("::MODULE"):
             yield Observation(resource, "cannot be decided: the module's resources stand elsewhere", decided=False)

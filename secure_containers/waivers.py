@@ -141,15 +141,15 @@ class DefaultsOff:
     A construct asks `waived("SC-ECR-01")` for each default while it builds, and ends with `apply()`.
     """
 
-    def __init__(self, construct: IConstruct, waivers: Iterable[Waiver], *, types: Iterable[str]) -> None:
+    def __init__(self, construct: IConstruct, path: str, waivers: Iterable[Waiver], *, types: Iterable[str]) -> None:
         self._construct = construct
         self._waivers = tuple(waivers)
-        _refuse_doubles(construct.node.path, self._waivers)
+        _refuse_doubles(path, self._waivers)
         for waiver in self._waivers:
             judged = _types(waiver)
             if judged and not set(judged) & set(types):
                 raise ValueError(
-                    f"{construct.node.path}: waivers has Waiver({waiver.rule!r}), which judges {', '.join(judged)}; "
+                    f"{path}: waivers has Waiver({waiver.rule!r}), which judges {', '.join(judged)}; "
                     f"this construct has none. Allowed: rules over {', '.join(types)}"
                 )
 

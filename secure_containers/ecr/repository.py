@@ -144,13 +144,13 @@ class SecureEcrRepository(Construct):
         check_name(path, repository_name)
         super().__init__(scope, id)
         try:
-            off = DefaultsOff(self, waivers, types=_TYPES if encryption_key is None else _TYPES[:1])
+            off = DefaultsOff(self, path, waivers, types=_TYPES if encryption_key is None else _TYPES[:1])
             rules = tag_scheme.lifecycle_rules() if tag_scheme else lifecycle_rules
             lifecycle = lifecycle_setting(path, rules, off)
             patterns = tag_scheme.mutable_patterns if tag_scheme else mutable_tag_patterns
             mutability = mutability_setting(path, patterns, off)
             kind = encryption_setting(path, encryption, encryption_key, off)
-            check_region(path, Stack.of(self).region, kind, encryption_key)
+            check_region(path, self, kind, encryption_key)
             exempt_from_mfa = mfa_exempt_arns(path, Stack.of(self), mfa_exempt_roles) if require_mfa else []
         except Exception:
             scope.node.try_remove_child(id)  # a wrong argument leaves nothing behind
@@ -171,7 +171,6 @@ class SecureEcrRepository(Construct):
             self,
             "Repository",
             repository_name=repository_name,
-            encryption=ecr.RepositoryEncryption.AES_256 if kind == "AES256" else ecr.RepositoryEncryption.KMS,
             encryption_key=self.encryption_key,
             image_scan_on_push=not off.waived("SC-ECR-02"),
             image_tag_mutability=mutability.setting,
@@ -185,7 +184,7 @@ class SecureEcrRepository(Construct):
             # The L2's own rules lack pulls, archiving and transitions (aws-cdk#36824).
             l1.lifecycle_policy = ecr.CfnRepository.LifecyclePolicyProperty(lifecycle_policy_text=lifecycle)
         if kind == "KMS_DSSE":
-            # The L2 takes a key with KMS only.
+            # The L2 takes a key with KMS only, which a key stands for.
             l1.add_property_override("EncryptionConfiguration.EncryptionType", kind)
         self._named = repository_name is not None
         self._functions_admitted = False

@@ -33,8 +33,7 @@ class RepositoryPolicy:
         self._path = path
         self._perimeter: tuple[iam.PolicyStatement, ...] = ()
         self._organizations: list[str] = []
-        # The owner is never outside: with a mistyped organization id nobody could mend the policy any more.
-        self._accounts: list[str] = [Stack.of(repository).account]
+        self._accounts: list[str] = []
         self._roles: list[str] = []
         self._condition_accepted = False
 
@@ -150,7 +149,9 @@ class RepositoryPolicy:
         if not self._perimeter:
             return
         outsiders, services = self._perimeter
-        organizations, accounts = list(dict.fromkeys(self._organizations)), list(dict.fromkeys(self._accounts))
+        organizations = list(dict.fromkeys(self._organizations))
+        # The owner is never outside: with a mistyped organization id nobody could mend the policy any more.
+        accounts = list(dict.fromkeys([Stack.of(self._repository).account, *self._accounts]))
         outsiders.add_condition(
             "StringNotEqualsIfExists", {"aws:PrincipalOrgID": organizations, "aws:PrincipalAccount": accounts}
         )

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from aws_cdk import Token
+from aws_cdk import Stack, Token
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_kms as kms
+from constructs import Construct
 
 from secure_containers.ecr.lifecycle import LifecycleRule, lifecycle_json, lifecycle_text
 from secure_containers.ecr.tag_scheme import MOST_EXCEPTIONS, TagScheme
@@ -173,7 +174,7 @@ def encryption_setting(
     path: str, encryption: ecr.RepositoryEncryption | None, key: kms.IKey | None, off: DefaultsOff
 ) -> str:
     """The encryption type: KMS, KMS_DSSE, or AES256 if a key is waived."""
-    wanted = (encryption or ecr.RepositoryEncryption.KMS).value
+    wanted = "KMS" if encryption is None else encryption.value
     if off.waived("SC-ECR-03"):
         if encryption is not None or key is not None:
             raise invalid(
@@ -189,7 +190,11 @@ def encryption_setting(
     return wanted
 
 
-def check_region(path: str, region: str, kind: str, key: kms.IKey | None) -> None:
+def check_region(path: str, scope: Construct, kind: str, key: kms.IKey | None) -> None:
+    """Refuse an encryption or a key that the Region of the stack does not have, as far as it is known."""
+    if kind != "KMS_DSSE" and key is None:
+        return
+    region = Stack.of(scope).region
     if Token.is_unresolved(region):
         return
     if kind == "KMS_DSSE" and partition_of(region) != "aws-us-gov":

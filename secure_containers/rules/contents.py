@@ -5,12 +5,12 @@ One walk serves all rules that ask; it costs more than the rules themselves.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
-from secure_containers.rules.intrinsics import placeholders, sub_parts
+from secure_containers.rules.intrinsics import json_document, placeholders, sub_parts
 from secure_containers.rules.template import Resource, Template
 
 _NAMING: Final = frozenset({"Fn::FindInMap", "Fn::ImportValue", "Fn::GetStackOutput", "Fn::GetAZs"})
@@ -54,11 +54,8 @@ def contents(node: Any, path: str) -> Contents:
 
 def _gather(node: Any, path: str, found: Contents) -> None:
     if isinstance(node, str):
-        document = _json(node) if node.startswith(_JSON) else None
-        if document is None:
-            found.texts.append((path, node))
-        else:
-            found.texts += contents(document, path).texts
+        within = _texts_within(node, path) if node.startswith(_JSON) else None
+        found.texts += ((path, node),) if within is None else within
     elif isinstance(node, list):
         for index, child in enumerate(node):
             _gather(child, f"{path}.{index}", found)
@@ -83,8 +80,8 @@ def _gather_function(function: str, argument: Any, path: str, found: Contents) -
         text, variables = sub_parts(argument) or ("", {})
         names = (name.split(".", 1)[0] for name in placeholders(text))
         found.references += [name for name in names if name not in variables]
-        _gather(text, path, found)
-        _gather(variables, path, found)
+        for part in (text, *variables.values()):
+            _gather(part, path, found)
     elif function in _NAMING:
         named = contents(argument, path)
         found.references += named.references
@@ -120,8 +117,8 @@ def _attribute(argument: Any) -> str:
     return ".".join(map(str, argument)) if isinstance(argument, list) else str(argument)
 
 
-def _json(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
+@lru_cache(maxsize=1024)
+def _texts_within(text: str, path: str) -> tuple[tuple[str, str], ...] | None:
+    """The texts of a JSON document that is written as text; None if it is no such document."""
+    document = json_document(text)
+    return None if document is None else tuple(contents(document, path).texts)

@@ -6,6 +6,7 @@ Nothing is guessed: what the text does not tell is `Unknown` or a `Reference`, a
 
 from __future__ import annotations
 
+import json
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -466,3 +467,12 @@ def as_text(data: Any) -> str:
 def placeholders(text: str) -> Iterator[str]:
     """What stands between `${` and `}`; `${!Literal}` is a text of its own."""
     return (name for name in _PLACEHOLDER.findall(text) if not name.startswith("!"))
+
+
+@lru_cache(maxsize=256)
+def json_document(text: str) -> Any:
+    """The JSON of a text, None if it is none; kept, as lifecycles and policies repeat themselves, so read it only."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None

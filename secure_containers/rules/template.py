@@ -8,9 +8,8 @@ keeps them as `${...}`.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
@@ -23,6 +22,7 @@ from secure_containers.rules.intrinsics import (
     Intrinsics,
     Unknown,
     as_text,
+    json_document,
 )
 
 _Gathered = TypeVar("_Gathered")
@@ -106,9 +106,8 @@ class Value:
         """A JSON document given as text or as an object, as a value; unknown if the text is no JSON."""
         if not isinstance(self.data, str):
             return [self]
-        try:
-            document = json.loads(self.data)
-        except (ValueError, RecursionError):
+        document = json_document(self.data)
+        if document is None:
             return [Value(Unknown(f"{self.path} is not JSON"), self.path, self.resource, self.given)]
         return self.resource.template.values(document, self.path, self.resource, self.given)
 
@@ -171,11 +170,13 @@ class Resource:
         """Every value that a resource attribute (`DeletionPolicy`, ...) can have."""
         return self.template.values(self.body.get(name), name, self, self.given)
 
+    def always(self, alternatives: Sequence[Given]) -> bool:
+        """Whether one of `alternatives` holds in every deployment that has this resource."""
+        return self.template.always(alternatives, self.given)
+
     def stands_with(self, value: Value) -> bool:
         """Whether `value` is there in every deployment that has this resource."""
-        return all(
-            self.template.condition(what, self.given) is holds for what, holds in value.given if isinstance(what, str)
-        )
+        return self.always([value.given])
 
     def violates(self, message: str, *, at: str = "Properties", fix: str | None = None, about: str = "") -> Observation:
         return Observation(self, message, at=at, fix=fix, about=about)
@@ -263,6 +264,20 @@ class Template:
     def condition(self, name: Any, given: Given = NOTHING_GIVEN) -> bool | None:
         """Whether a condition holds; None when only the deployment tells."""
         return self._intrinsics.condition(name, given)
+
+    def always(self, alternatives: Sequence[Given], given: Given, *, splits: int = 6) -> bool:
+        """Whether one of `alternatives` holds wherever `given` does; by trying both sides of what is not told."""
+        untold: list[str] = []
+        for alternative in alternatives:
+            verdicts = {what: (self.condition(what, given), holds) for what, holds in alternative if isinstance(what, str)}
+            if all(verdict is holds for verdict, holds in verdicts.values()):
+                return True
+            if all(verdict in (holds, None) for verdict, holds in verdicts.values()):
+                untold += [what for what, (verdict, _) in verdicts.items() if verdict is None]
+        return bool(untold and splits) and all(
+            self.always(alternatives, self._intrinsics.given(untold[0], verdict=side, so_far=given), splits=splits - 1)
+            for side in (True, False)
+        )
 
     def given(self, condition: str) -> Given:
         """What holds where a condition does."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from itertools import chain
 from typing import Any, Final
 
@@ -161,7 +162,7 @@ def embedded_credentials(template: Template) -> Observations:
     """
     for section in ("Metadata", "Parameters", "Mappings", "Outputs"):
         for path, text in contents(template.body.get(section), section).texts:
-            for what in _matches(_CREDENTIALS, text):
+            for what in _credential_parts(text):
                 yield Observation(None, f"the text holds {what}", at=path)
     for what, pattern in _CREDENTIALS.items():
         for resource, path, text in chain(_property_texts(template), _other_texts(template)):
@@ -213,7 +214,7 @@ def hard_coded_partition(template: Template) -> Observations:
         for partition in _PARTITION.findall(text):
             if partition != here:
                 yield resource.violates(f"the ARN is bound to the partition {partition}", at=path)
-        if not _names_whom(path) and not _SERVICE_PRINCIPAL.fullmatch(text):
+        if not _names_whom(path) and ".FilterPattern" not in path and not _SERVICE_PRINCIPAL.fullmatch(text):
             for suffix in _HOST.findall(text):
                 if suffix != ending:
                     yield resource.violates(f"the host name is bound to the suffix {suffix}", at=path)
@@ -553,11 +554,16 @@ def _names_whom(path: str) -> bool:
     return ".Principal" in path or ".Condition" in path
 
 
-def _sensitive_parts(text: str) -> Iterator[str]:
-    yield from _matches(_SENSITIVE, text)
-    yield from _matches(_CREDENTIALS, text)
-    if any(_passes_luhn(found.group()) for found in _CARD.finditer(text)):
-        yield "a card number"
+@lru_cache(maxsize=8192)
+def _sensitive_parts(text: str) -> tuple[str, ...]:
+    card = ("a card number",) if any(_passes_luhn(found.group()) for found in _CARD.finditer(text)) else ()
+    return (*_matches(_SENSITIVE, text), *_credential_parts(text), *card)
+
+
+@lru_cache(maxsize=8192)
+def _credential_parts(text: str) -> tuple[str, ...]:
+    """What of a text is a credential; most texts of a template stand in it many times."""
+    return tuple(_matches(_CREDENTIALS, text))
 
 
 def _matches(patterns: Mapping[str, re.Pattern[str]], text: str) -> Iterator[str]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Any, Final
 
 from secure_containers.rules.engine import Controls, Observations, resource_rule, template_rule
-from secure_containers.rules.intrinsics import Reference, placeholders
+from secure_containers.rules.intrinsics import Given, Reference, placeholders
 from secure_containers.rules.policies import Statement, statements
 from secure_containers.rules.template import Resource, Template, Value
 
@@ -94,7 +94,8 @@ def plaintext_requests(template: Template) -> Observations:
         for resource in template.of_type(type_):
             named = frozenset(value.text for value in resource.get("BucketName"))  # a bucket's policy may name it so
             found = [*guards.get(resource.logical_id, ()), *(guards.get(named, ()) if named != {""} else ())]
-            if not any(_refuses_plaintext(statement, resource, target) for statement, target in found):
+            refusals = [_refusal(statement, resource, target) for statement, target in found]
+            if not resource.always([each for each in refusals if each is not None]):
                 yield resource.violates("no policy of this template refuses requests without TLS")
 
 
@@ -185,21 +186,26 @@ def _denials(template: Template) -> Mapping[Resource, list[Statement]]:
     return found
 
 
-def _refuses_plaintext(statement: Statement, resource: Resource, target: Value) -> bool:
-    """Whether a denial keeps everybody from moving data of a resource without TLS, in every deployment of it."""
-    conditions = statement.conditions()
-    denied = [action.text.lower() for action in statement.actions if resource.stands_with(action)]
-    everything = any(each.text.endswith("*") for each in statement.resources) or resource.type != "AWS::S3::Bucket"
-    return (
-        all(resource.stands_with(value) for value in (statement.value, target))
-        and any(
-            kind == "AWS" and each.text == "*" and resource.stands_with(each) for kind, each in statement.principals
-        )
-        and all(any(fnmatchcase(action, pattern) for pattern in denied) for action in _TRANSFERS[resource.type])
-        and everything
-        and all(_is_without_tls(*condition) for condition in conditions)
+def _refusal(statement: Statement, resource: Resource, target: Value) -> Given | None:
+    """What has to hold for a denial to keep everybody from moving data without TLS; None if nothing makes it do so."""
+    found = [
+        [statement.value],
+        [target],
+        [each for kind, each in statement.principals if kind == "AWS" and each.text == "*"],
+        *(
+            [each for each in statement.actions if fnmatchcase(action, each.text.lower())]
+            for action in _TRANSFERS[resource.type]
+        ),
+    ]
+    if resource.type == "AWS::S3::Bucket":
+        found.append([each for each in statement.resources if each.text.endswith("*")])
+    if not (
+        all(found)
+        and all(_is_without_tls(*condition) for condition in statement.conditions())
         and statement.limited(_is_without_tls, where=statement.value)
-    )
+    ):
+        return None
+    return frozenset[Any]().union(*(min(each, key=lambda value: len(value.given)).given for each in found))
 
 
 def _is_without_tls(operator: str, key: str, values: list[Value]) -> bool:

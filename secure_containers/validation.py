@@ -24,7 +24,7 @@ from aws_cdk import (
 from secure_containers import __version__
 from secure_containers.check.loader import load_stack
 from secure_containers.errors import check_list, invalid
-from secure_containers.rules import ENGINE_RULES, RULES, Finding, Kind, Report, Rule, Severity, evaluate
+from secure_containers.rules import ENGINE_RULES, RULES, Finding, Report, Rule, Severity, evaluate
 from secure_containers.rules.engine import UNUSED_WAIVER, engine_finding, unused_waiver
 from secure_containers.rules.waiver_metadata import RecordedWaiver, read_waivers
 from secure_containers.waivers import PLUGIN_NAME, pack_of
@@ -139,9 +139,11 @@ class _RulesPlugin:
             )
         ]
         report = evaluate(templates, self._rules)
-        violations = [
-            _as_violation(finding) for finding in [*report.findings, *_unused_pack_waivers(report, self._packs)]
-        ]
+        # The same finding in many resources is told once, with all of them.
+        alike: dict[tuple[str, ...], list[Finding]] = {}
+        for finding in [*report.findings, *_unused_pack_waivers(report, self._packs)]:
+            alike.setdefault((finding.id, *_told(finding)), []).append(finding)
+        violations = [_as_violation(findings) for findings in alike.values()]
         return PolicyValidationPluginReport(
             success=not any(violation.severity in ("error", "fatal") for violation in violations),
             violations=violations,
@@ -164,29 +166,36 @@ def _with_waiver_line(violation: PolicyViolation) -> PolicyViolation:
     )
 
 
-def _as_violation(finding: Finding) -> PolicyViolation:
-    fix, severity = finding.fix, str(finding.severity)
+def _told(finding: Finding) -> tuple[str, str, str]:
+    """Message, fix and severity of a finding, as CDK's report shows them."""
     if finding.waiver:
         # Acknowledged by the construct that waived it, CDK moves it to the suppressed ones. A waiver that stands only
         # in the template's metadata stays visible as information.
-        severity, fix = "info", f"none: waived, {finding.waiver.reason}"
-    elif finding.kind is Kind.ENGINE and finding.severity is Severity.ERROR:
-        severity = "fatal"
-    elif finding.waivable:
-        fix = f"{fix} Or waive it: {finding.waiver_line}"
-    place = PolicyViolatingResource(
-        resource_logical_id=finding.logical_id,
-        template_path=finding.template.name,
-        locations=[finding.location] if finding.location else [],
-    )
-    controls = {framework: ", ".join(ids) for framework, ids in finding.rule.controls.by_framework()}
+        return finding.message, f"none: waived, {finding.waiver.reason}", "info"
+    if finding.waivable:
+        return finding.message, f"{finding.fix} Or waive it: {finding.waiver_line}", finding.severity
+    return finding.message, finding.fix, "fatal" if finding.severity is Severity.ERROR else finding.severity
+
+
+def _as_violation(findings: Sequence[Finding]) -> PolicyViolation:
+    """Findings that differ in nothing but their place."""
+    message, fix, severity = _told(findings[0])
+    rule = findings[0].rule
+    controls = {framework: ", ".join(ids) for framework, ids in rule.controls.by_framework()}
     return PolicyViolation(
-        rule_name=finding.id,
-        description=finding.message,
+        rule_name=findings[0].id,
+        description=message,
         fix=fix,
         severity=severity,
-        violating_resources=[place],
-        rule_metadata={"name": finding.rule.name, "guidelines": ", ".join(finding.rule.guidelines), **controls},
+        violating_resources=[
+            PolicyViolatingResource(
+                resource_logical_id=finding.logical_id,
+                template_path=finding.template.name,
+                locations=[finding.location] if finding.location else [],
+            )
+            for finding in findings
+        ],
+        rule_metadata={"name": rule.name, "guidelines": ", ".join(rule.guidelines), **controls},
     )
 
 

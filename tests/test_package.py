@@ -84,7 +84,7 @@ def test_json_is_checked_without_the_reader_of_yaml() -> None:
     assert python(code) == "1"
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "package-lock.json"])
+@pytest.mark.parametrize("lock", ["requirements.lock", "package-lock.json", "benchmarks/requirements.lock"])
 def test_locks_hold_hashes_and_no_addresses(lock: str) -> None:
     text = (ROOT / lock).read_text()
     assert "://" not in text

@@ -269,7 +269,9 @@ class Template:
         """Whether one of `alternatives` holds wherever `given` does; by trying both sides of what is not told."""
         untold: list[str] = []
         for alternative in alternatives:
-            verdicts = {what: (self.condition(what, given), holds) for what, holds in alternative if isinstance(what, str)}
+            verdicts = {
+                what: (self.condition(what, given), holds) for what, holds in alternative if isinstance(what, str)
+            }
             if all(verdict is holds for verdict, holds in verdicts.values()):
                 return True
             if all(verdict in (holds, None) for verdict, holds in verdicts.values()):

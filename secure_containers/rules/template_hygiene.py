@@ -335,7 +335,7 @@ def replacement_blocking_name(resource: Resource) -> Observations:
 
     ## Fix
     Leave the name out and let CloudFormation choose one; pass it on by reference. Where people or other accounts must
-    know the name, waive this rule and say who depends on it.
+    know the name, waive this rule and say who depends on it. A name made of another resource's is no finding.
 
     ## Bad
     ```yaml
@@ -372,8 +372,8 @@ def unreadable_template_part(template: Template) -> Observations:
     """A part of the template is made by a transform that the rules cannot follow.
 
     ## Why
-    `Fn::ForEach`, `Fn::Transform` and macros write resources while the stack is deployed. What is not in the text
-    cannot be judged, and must not look like a pass.
+    `Fn::ForEach`, `Fn::Transform`, macros and modules write resources while the stack is deployed. What is not in the
+    text cannot be judged, and must not look like a pass.
 
     ## Fix
     Judge the expanded template: `aws cloudformation get-template --template-stage Processed`, or write the resources

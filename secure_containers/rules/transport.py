@@ -62,7 +62,9 @@ def plaintext_requests(template: Template) -> Observations:
     between.
 
     ## Fix
-    Deny requests with `aws:SecureTransport` `false` in the resource's policy; in CDK, `enforce_ssl=True`.
+    Deny requests with `aws:SecureTransport` `false` in the resource's policy; in CDK, `enforce_ssl=True`. The denial
+    has to be for everybody, for every action that moves data (of a bucket `s3:*` on its objects), and without another
+    condition.
 
     ## Bad
     ```yaml
@@ -124,7 +126,8 @@ def plaintext_endpoint(resource: Resource) -> Observations:
     way.
 
     ## Fix
-    Listen with `HTTPS` or `TLS`; keep an `HTTP` listener only to redirect to HTTPS. Subscribe with `https`.
+    Listen with `HTTPS` or `TLS`; keep an `HTTP` listener, and its rules, only to redirect to HTTPS. Subscribe with
+    `https`.
 
     ## Bad
     ```yaml

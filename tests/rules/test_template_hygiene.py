@@ -49,7 +49,7 @@ class TestSensitiveData:
                 "30569309025904",
                 "5555555555554444",
             ),
-            *("2223003122003222", "6011111111111117", "6304000000000000", "4222222222222"),
+            *("2223003122003222", "6011111111111117", "6304000000000000", "6000000000000000004", "4222222222222"),
             *(KEY, "-----BEGIN RSA PRIVATE KEY-----", "-----BEGIN PGP PRIVATE KEY BLOCK-----"),
             *(
                 sub(f"for ${{AWS::Region}}: {MAIL}"),
@@ -482,6 +482,12 @@ class TestUnreadable:
     )
     def test_readable(self, body: dict[str, Any]) -> None:
         assert said(unreadable_template_part, Template(body, "t")) == []
+
+    def test_a_nested_stack_that_nobody_read_is_not_judged(self) -> None:
+        found = template({"Stack": {"Type": "AWS::CloudFormation::Stack"}})
+        assert said(unreadable_template_part, found) == []
+        found.unread.append(found.resources["Stack"])
+        assert said(unreadable_template_part, found) == ["SC-TPL-01?"]
 
 
 class TestWaivers:

@@ -1,0 +1,72 @@
+"""The same repositories in two ways: with `SecureEcrRepository`, and as somebody writes them in plain aws_cdk."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from aws_cdk import App, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_kms as kms
+
+from secure_containers import SecureEcrRepository
+
+PER_STACK: Final = 250
+"""A repository and its key are two resources, and a stack takes 500."""
+_CDK_JSON: Final = Path(__file__).parent.parent / "cdk.json"
+
+
+def secured(stack: Stack, id: str, _: str) -> None:
+    SecureEcrRepository(stack, id)
+
+
+def plain(stack: Stack, id: str, path: str) -> None:
+    kept = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
+    description = f"Encrypts the images of {path}"
+    key = kms.Key(stack, f"{id}Key", description=description, enable_key_rotation=True, removal_policy=kept)
+    untagged = ecr.LifecycleRule(
+        description="untagged images", tag_status=ecr.TagStatus.UNTAGGED, max_image_age=Duration.days(30)
+    )
+    ecr.Repository(
+        stack,
+        f"{id}Repository",
+        encryption=ecr.RepositoryEncryption.KMS,
+        encryption_key=key,
+        image_scan_on_push=True,
+        image_tag_mutability=ecr.TagMutability.IMMUTABLE,
+        lifecycle_rules=[
+            untagged,
+            ecr.LifecycleRule(description="all but the newest 500 images", max_image_count=500),
+        ],
+        removal_policy=kept,
+    )
+
+
+def new_app(folder: str) -> App:
+    """An app as the CDK CLI would start it, without the validation that CDK itself brings."""
+    context = json.loads(_CDK_JSON.read_text("utf-8"))["context"]
+    return App(builtin_cloud_formation_validation=False, analytics_reporting=False, context=context, outdir=folder)
+
+
+def add_stacks(app: App, make: Callable[[Stack, str, str], None], number: int) -> None:
+    for first in range(0, number, PER_STACK):
+        name = f"Repositories{first}"
+        stack = Stack(app, name)
+        for each in range(first, min(first + PER_STACK, number)):
+            make(stack, f"Images{each}", f"{name}/Images{each}")
+
+
+def comparable(template: Path) -> list[Any]:
+    """The resources of a template in their order, logical ids by position: each way names its own."""
+    resources: Mapping[str, Any] = json.loads(template.read_text("utf-8"))["Resources"]
+    text = json.dumps(list(resources.values()))
+    for position, logical_id in enumerate(resources):
+        text = text.replace(f'"{logical_id}"', f'"resource {position}"')
+    found: list[Any] = json.loads(text)
+    for resource in found:
+        lifecycle = resource["Properties"].get("LifecyclePolicy")
+        if lifecycle:  # a JSON text: the order of its keys means nothing
+            lifecycle["LifecyclePolicyText"] = json.loads(lifecycle["LifecyclePolicyText"])
+    return found

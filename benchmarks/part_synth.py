@@ -27,7 +27,12 @@ def measure_synth() -> Part:
     shares = {number: synths.share for number, synths in found.items()}
     goals = [
         _at_most("ours takes at most {:.2f} times plain aws_cdk", _MOST_OVER_PLAIN, ratios, "{:.2f}"),
-        _at_most("all rules take at most {:.0%} of the synth", _MOST_FOR_RULES, shares, "{:.1%}"),
+        _at_most(
+            "all rules take at most {:.0%} of the synth (without the plugin around them: see below)",
+            _MOST_FOR_RULES,
+            shares,
+            "{:.1%}",
+        ),
     ]
     return Part("Synth", [*_against_plain(found), "", *_rules_and_packs(found), "", *_bridge()], goals)
 

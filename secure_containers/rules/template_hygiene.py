@@ -461,14 +461,11 @@ def invalid_waiver(template: Template) -> Observations:
     ```
     """
     metadata = template.body.get("Metadata")
-    if isinstance(metadata, dict):
-        for problem in read_waivers(metadata):
-            if isinstance(problem, str):
-                yield Observation(None, problem, at=f"Metadata.{METADATA_KEY}")
+    for problem in _waiver_problems(metadata if isinstance(metadata, dict) else {}):
+        yield Observation(None, problem, at=f"Metadata.{METADATA_KEY}")
     for resource in template.resources.values():
-        for problem in read_waivers(resource.metadata):
-            if isinstance(problem, str):
-                yield resource.violates(problem, at=f"Metadata.{METADATA_KEY}")
+        for problem in _waiver_problems(resource.metadata):
+            yield resource.violates(problem, at=f"Metadata.{METADATA_KEY}")
 
 
 def cycles(template: Template) -> Iterator[list[str]]:
@@ -552,6 +549,19 @@ def _other_texts(template: Template) -> Iterator[tuple[Resource, str, str]]:
 def _names_whom(path: str) -> bool:
     """Whether a place of a policy says whom it is about: there accounts and services are named as such."""
     return ".Principal" in path or ".Condition" in path
+
+
+def _waiver_problems(metadata: Mapping[str, Any]) -> Iterator[str]:
+    from secure_containers.rules import find_rule  # noqa: PLC0415 - the package's list of rules holds this module's
+
+    for waiver in read_waivers(metadata):
+        if isinstance(waiver, str):
+            yield waiver
+        elif waiver.rule.upper().startswith("SC-"):
+            id = waiver.rule.split("[", 1)[0]
+            rule = find_rule(id)
+            if rule is None or rule.id != id:
+                yield f"Metadata.{METADATA_KEY}.Waivers names {waiver.rule!r}, which is no rule"
 
 
 @lru_cache(maxsize=8192)

@@ -11,11 +11,12 @@ from typing import Any, Final
 from aws_cdk import Environment
 
 from secure_containers import ScanSeverity
+from secure_containers.ecr.repository_policy import ACCOUNT_ID, ORGANIZATION_ID
 
 _FORMS: Final = {
-    "account": (re.compile(r"[0-9]{12}"), "an account id of 12 digits"),
+    "account": (ACCOUNT_ID, "an account id of 12 digits"),
     "region": (re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]"), "a Region such as eu-central-1"),
-    "organization": (re.compile(r"o-[a-z0-9]{10,32}"), "an organization id such as o-a1b2c3d4e5"),
+    "organization": (ORGANIZATION_ID, "an organization id such as o-a1b2c3d4e5"),
     "severity": (re.compile("|".join(ScanSeverity)), f"one of {', '.join(ScanSeverity)}"),
 }
 _FROM_TOOLS: Final = re.compile(r"[@:/]")

@@ -205,7 +205,8 @@ def _deploying_role(stack: Stack) -> str | None:
         return None
     try:
         return Fn.sub(synthesizer.cloud_formation_execution_role_arn)
-    except RuntimeError:  # a synthesizer that was told to use no role
+    except RuntimeError:
+        # It was told to use no role, or it was passed to the stack: jsii then gives it back unbound, without its role.
         return None
 
 

@@ -10,7 +10,7 @@ from importlib import resources
 from typing import Final
 
 from secure_containers.rules.engine import Controls, Observations, resource_rule, statement_rule
-from secure_containers.rules.partitions import arn_parts
+from secure_containers.rules.partitions import PLACEHOLDER, arn_parts
 from secure_containers.rules.policies import PolicyKind, Statement
 from secure_containers.rules.template import Resource, Value
 
@@ -30,7 +30,6 @@ _WHOLE_TYPE: Final = re.compile(r"[\w-]+[/:][*?]+([/:]([\w-]+[/:])?[*?]+)*")
 """The resource part of an ARN that names no resource: `repository/*`, `log-group:*`, `log-group:*:log-stream:*`."""
 _NO_TYPE_IN_ARN: Final = frozenset({"s3", "execute-api", "sns", "sqs", "codepipeline"})
 """Services whose ARN starts with a name, not with a type: `bucket/*` is one bucket's objects."""
-_PLACEHOLDER: Final = re.compile(r"\$\{[^${}]*\}")
 
 _RESOURCE_CONDITIONS: Final = re.compile(
     r"^(aws:resourcetag/|[a-z0-9-]+:resourcetag/|aws:resourceaccount$|aws:resourceorgid$|cloudwatch:namespace$|ecs:cluster$|kms:encryptioncontext:"
@@ -112,7 +111,7 @@ def wildcard_actions(statement: Statement) -> Observations:
     if not statement.allows or _leaves_key_to_own_account(statement):
         return
     for action in statement.actions:
-        service, colon, name = _PLACEHOLDER.sub("$", action.text).partition(":")
+        service, colon, name = PLACEHOLDER.sub("$", action.text).partition(":")
         if action.unknown or _is_wildcard(name if colon else service) or set("*?") & set(service):
             yield action.violates(f"the statement allows {action.text}", about=action.text)
         elif name == "$":
@@ -424,7 +423,7 @@ def _names_somebody(text: str) -> bool:
     parts = arn_parts(text)
     if text.startswith("arn:"):
         return bool(parts) and _names_somebody(parts[4] or parts[5].lstrip("/"))
-    first = re.split("[/:]", _PLACEHOLDER.sub("$", text))[0]
+    first = re.split("[/:]", PLACEHOLDER.sub("$", text))[0]
     return bool(first) and not set("*?") & set(first)
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any, Final
 
-from secure_containers.rules.partitions import partition_of, suffix_of
+from secure_containers.rules.partitions import PLACEHOLDER, partition_of, suffix_of
 
 MOST_VARIANTS: Final = 64
 """Beyond so many combinations of branches a text counts as unknown: deciding it would cost more than asking."""
@@ -25,7 +25,6 @@ _ANYTHING: Final = r"[\s\S]*"
 _NOT_CHOSEN: Final = r"(?!)"
 """What AWS gives, such as an account number, an ARN or an id: no text that whoever deploys can choose."""
 
-_PLACEHOLDER = re.compile(r"\$\{([^${}]*)\}")
 _DYNAMIC: Final = "{{resolve:"
 UNTOLD_STARTS: Final = ("${", _DYNAMIC)
 _CDK_OUTPUT: Final = re.compile(r"(?:^|:)(?:Exports|Publish)Output(?:FnGetAtt|Ref)")
@@ -236,7 +235,7 @@ class Intrinsics:
 
     def _whole(self, text: str) -> str | Unknown | Reference:
         """A text that is nothing but one unknown part is not known."""
-        if text.startswith("${") and (found := _PLACEHOLDER.fullmatch(text)):
+        if text.startswith("${") and (found := PLACEHOLDER.fullmatch(text)):
             return self._named(found.group(1))
         return Unknown(text) if text.startswith(_DYNAMIC) and text.endswith("}}") else text
 
@@ -330,7 +329,7 @@ class Intrinsics:
         nodes: dict[str, Any] = {}
         parts: list[Any] = []
         position = 0
-        for placeholder in _PLACEHOLDER.finditer(text):
+        for placeholder in PLACEHOLDER.finditer(text):
             name = placeholder.group(1)
             parts.append(text[position : placeholder.start()])
             position = placeholder.end()
@@ -466,7 +465,7 @@ def as_text(data: Any) -> str:
 
 def placeholders(text: str) -> Iterator[str]:
     """What stands between `${` and `}`; `${!Literal}` is a text of its own."""
-    return (name for name in _PLACEHOLDER.findall(text) if not name.startswith("!"))
+    return (name for name in PLACEHOLDER.findall(text) if not name.startswith("!"))
 
 
 @lru_cache(maxsize=256)

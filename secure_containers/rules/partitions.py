@@ -15,7 +15,8 @@ _PARTITIONS: Final[Mapping[str, tuple[str, str]]] = {
     "eu-isoe-": ("aws-iso-e", "cloud.adc-e.uk"),
     "us-isof-": ("aws-iso-f", "csp.hci.ic.gov"),
 }
-_PLACEHOLDER: Final = re.compile(r"\$\{[^${}]*\}")
+PLACEHOLDER: Final = re.compile(r"\$\{([^${}]*)\}")
+"""An unknown part of a text, and its name."""
 
 
 def partition_of(region: str) -> str:
@@ -36,6 +37,6 @@ def arn_parts(text: str) -> list[str]:
     """The six parts of an ARN, some maybe unknown (`${AWS::Region}` has colons of its own); empty for other texts."""
     parts = [
         part.replace("\0", ":")
-        for part in _PLACEHOLDER.sub(lambda found: found.group().replace(":", "\0"), text).split(":", 5)
+        for part in PLACEHOLDER.sub(lambda found: found.group().replace(":", "\0"), text).split(":", 5)
     ]
     return parts if len(parts) == 6 and parts[0] == "arn" else []

@@ -6,21 +6,22 @@ from aws_cdk import App, Tags
 
 from secure_containers import Pack, enforce
 from stacks.image_repositories import ImageRepositories
+from stacks.network import Network
 from stacks.options import OptionError, Options
+
+
+def build(app: App, options: Options) -> None:
+    """The stacks, each of which can be deployed alone."""
+    env, organization = options.environment, options.organization
+    ImageRepositories(app, "ImageRepositories", env=env, organization_id=organization, severity=options.severity)
+    Network(app, "Network", env=env, organization_id=organization)
+    Tags.of(app).add("project", "secure-containers")
 
 
 def main() -> None:
     app = App()
-    options = Options.from_context(app.node.get_all_context())
     enforce(app, packs=[Pack.NIST_800_53_R5])
-    ImageRepositories(
-        app,
-        "ImageRepositories",
-        env=options.environment,
-        organization_id=options.organization,
-        severity=options.severity,
-    )
-    Tags.of(app).add("project", "secure-containers")
+    build(app, Options.from_context(app.node.get_all_context()))
     app.synth()
 
 

@@ -10,6 +10,9 @@ from typing import Any, Final
 
 import griffe
 
+from secure_containers.check.costs import fixed_costs, prices
+from secure_containers.check.diagram import diagram
+from secure_containers.check.loader import parse
 from secure_containers.guidance import Guideline, catalogue
 from secure_containers.rules import ENGINE_RULES, RULES
 
@@ -25,6 +28,10 @@ PAGES: Final[Mapping[str, tuple[str, ...]]] = {
         "secure_containers.ecr.lifecycle.LifecycleRule",
         "secure_containers.ecr.image.EcrImage",
     ),
+    "PrivateNetwork": (
+        "secure_containers.network.private_network.PrivateNetwork",
+        "secure_containers.network.addresses.Egress",
+    ),
     "Enforcement": (
         "secure_containers.validation.enforce",
         "secure_containers.validation.Pack",
@@ -33,6 +40,8 @@ PAGES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
 }
 """The reference pages and what each of them tells of."""
+SNAPSHOTS: Final = HERE.parent / "tests" / "__snapshots__" / "test_stacks"
+"""The templates of the reference stacks, as the tests keep them."""
 
 
 def pages() -> dict[str, str]:
@@ -40,6 +49,7 @@ def pages() -> dict[str, str]:
     found = {f"rules/{rule.id}.md": rule.markdown() for rule in (*RULES, *ENGINE_RULES)}
     found["rules/README.md"] = "\n".join(_rule_index())
     found["guidance.md"] = "\n".join(_guidance())
+    found["reference-stacks.md"] = "\n".join(_stacks())
     package = griffe.load("secure_containers", search_paths=[str(HERE.parent)])
     for name, members in PAGES.items():
         found[f"constructs/{name}.md"] = "\n".join(
@@ -65,6 +75,23 @@ def _rule_index() -> Iterator[str]:
     yield from ("# Rules", "", "| id | name | severity | what it finds |", "|---|---|---|---|")
     for rule in (*RULES, *ENGINE_RULES):
         yield f"| [{rule.id}]({rule.id}.md) | `{rule.name}` | {rule.severity} | {rule.title} |"
+
+
+def _stacks() -> Iterator[str]:
+    """What each reference stack holds, costs and looks like, from its template."""
+    table = prices()
+    yield from ("# Reference stacks", "", "What `make synth` makes, from the templates in tests/__snapshots__.", "")
+    yield f"Costs are an estimate, before any use: {table['source']}, {table['date']}, USD a month."
+    for path in sorted(SNAPSHOTS.glob("test_templates*.yaml")):
+        name = path.stem.split("[")[1].rstrip("]")
+        template = parse(path.read_bytes(), name)
+        costs = fixed_costs([template])
+        yield from ("", f"## {name}", "", str(template.body.get("Description", "")), "")
+        yield from ("| fixed costs | USD a month |", "|---|---:|")
+        yield from (f"| {cost.what} ({cost.count}) | {cost.monthly:.2f} |" for cost in costs)
+        yield f"| **together** | **{sum(cost.monthly for cost in costs):.2f}** |"
+        if any(template.of_type("AWS::EC2::VPC")):
+            yield from ("", "```mermaid", diagram([template]).rstrip(), "```")
 
 
 def _guidance() -> Iterator[str]:

@@ -20,16 +20,20 @@ if TYPE_CHECKING:
         SecureEcrRepository,
         TagScheme,
     )
+    from secure_containers.network import IMAGE_PULL, Egress, PrivateNetwork
     from secure_containers.validation import Pack, enforce
     from secure_containers.waivers import Waiver, waive
 
 __version__ = "0.1.0"
 
 _HOMES: Final = {
+    "IMAGE_PULL": "network",
     "EcrImage": "ecr",
+    "Egress": "network",
     "EnvironmentTags": "ecr",
     "LifecycleRule": "ecr",
     "Pack": "validation",
+    "PrivateNetwork": "network",
     "ScanSeverity": "ecr",
     "SecureEcrRepository": "ecr",
     "TagScheme": "ecr",
@@ -39,10 +43,13 @@ _HOMES: Final = {
 }
 
 __all__ = [
+    "IMAGE_PULL",
     "EcrImage",
+    "Egress",
     "EnvironmentTags",
     "LifecycleRule",
     "Pack",
+    "PrivateNetwork",
     "ScanSeverity",
     "SecureEcrRepository",
     "TagScheme",

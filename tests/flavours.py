@@ -5,14 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from aws_cdk import App, Aws, Environment, NestedStack, Stack, Stage, Tags
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sqs as sqs
 
-from secure_containers import EnvironmentTags, LifecycleRule, ScanSeverity, SecureEcrRepository, TagScheme, Waiver
-from stacks.image_repositories import ImageRepositories
+from app import build as build_reference
+from secure_containers import (
+    IMAGE_PULL,
+    Egress,
+    EnvironmentTags,
+    LifecycleRule,
+    PrivateNetwork,
+    ScanSeverity,
+    SecureEcrRepository,
+    TagScheme,
+    Waiver,
+)
+from secure_containers.rules.network.services import SERVICES
+from stacks.options import Options
 from tests.support import ACCOUNT, ORGANIZATION, OTHER_ACCOUNT, REGION
 
 GOVCLOUD = "us-gov-west-1"
@@ -119,17 +132,68 @@ def china(app: App) -> None:
     SecureEcrRepository(stack, "Images", organization_id=ORGANIZATION, require_mfa=True)
 
 
+def networks(app: App) -> None:
+    stack = Stack(app, "Networks")
+    for id, way in (("Isolated", None), ("One", Egress.one_nat_gateway()), ("Each", Egress.nat_gateway_per_zone())):
+        network = PrivateNetwork(stack, id, egress=way, organization_id=ORGANIZATION if way else None)
+        network.require(network.add_security_group("Workers", description="workers"), *IMAGE_PULL, "logs", "ssm")
+
+
+def network_of_every_service(app: App) -> None:
+    network = PrivateNetwork(Stack(app, "Services", env=_SOMEWHERE), "Network", zones=2, dual_stack=True)
+    network.require(network.add_security_group("Workers", description="workers"), *SERVICES)
+
+
+def network_waived(app: App) -> None:
+    reason = "the account's landing zone does this for every VPC already"
+    waivers = [Waiver(rule, reason=reason) for rule in ("SC-NET-06", "SC-NET-09", "SC-NET-10")]
+    PrivateNetwork(Stack(app, "Waived"), "Network", waivers=waivers)
+
+
+def network_shared_over_stacks(app: App) -> None:
+    network = PrivateNetwork(Stack(app, "Home"), "Network")
+    for id in ("Orders", "Payments"):
+        stack = Stack(app, id)
+        group = ec2.SecurityGroup(
+            stack, "Workers", vpc=network.vpc, description="workers of the stack", allow_all_outbound=False
+        )
+        network.require(group, *IMAGE_PULL, "dynamodb", "logs")
+
+
+def network_in_an_imported_vpc(app: App) -> None:
+    stack = Stack(app, "Imported", env=_SOMEWHERE)
+    vpc = ec2.Vpc.from_vpc_attributes(
+        stack,
+        "Vpc",
+        vpc_id="vpc-0a1b2c3d",
+        availability_zones=[f"{REGION}a", f"{REGION}b"],
+        isolated_subnet_ids=["subnet-0a1b2c3d", "subnet-1a1b2c3d"],
+        isolated_subnet_route_table_ids=["rtb-0a1b2c3d", "rtb-1a1b2c3d"],
+    )
+    network = PrivateNetwork(stack, "Network", vpc=vpc)
+    network.require(network.add_security_group("Workers", description="workers"), *IMAGE_PULL, "logs")
+
+
+def network_in_govcloud(app: App) -> None:
+    stack = Stack(app, "GovNetwork", env=Environment(account=ACCOUNT, region=GOVCLOUD))
+    network = PrivateNetwork(stack, "Network", fips=True)
+    network.require(network.add_security_group("Workers", description="workers"), *IMAGE_PULL, "logs", "kms", "sqs")
+
+
+def network_in_china(app: App) -> None:
+    network = PrivateNetwork(
+        Stack(app, "ChinaNetwork", env=Environment(account=ACCOUNT, region="cn-north-1")), "Network"
+    )
+    network.require(network.add_security_group("Workers", description="workers"), *IMAGE_PULL, "logs", "sqs")
+
+
 def reference_stacks(app: App) -> None:
-    ImageRepositories(app, "ImageRepositories", env=Environment(), organization_id=None, severity=ScanSeverity.HIGH)
+    build_reference(app, Options())
 
 
 def reference_stacks_in_an_organization(app: App) -> None:
-    ImageRepositories(
-        app,
-        "ImageRepositories",
-        env=Environment(account=ACCOUNT, region=GOVCLOUD),
-        organization_id=ORGANIZATION,
-        severity=ScanSeverity.LOW,
+    build_reference(
+        app, Options(account=ACCOUNT, region=GOVCLOUD, organization=ORGANIZATION, severity=ScanSeverity.LOW)
     )
 
 
@@ -143,6 +207,13 @@ _BUILDERS: tuple[Callable[[App], None], ...] = (
     stage_and_nested_stack,
     govcloud,
     china,
+    networks,
+    network_of_every_service,
+    network_waived,
+    network_shared_over_stacks,
+    network_in_an_imported_vpc,
+    network_in_govcloud,
+    network_in_china,
     reference_stacks,
     reference_stacks_in_an_organization,
 )

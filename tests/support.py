@@ -108,9 +108,12 @@ def decision(
     principal: str = "role/worker",
     account: str = ACCOUNT,
     service: str | None = None,
+    resource: str | None = None,
     **keys: str,
 ) -> str:
-    """What a repository policy says to a call: Allow, Deny, or ImplicitDeny where it says nothing.
+    """What a policy says to a call: Allow, Deny, or ImplicitDeny where it says nothing.
+
+    Without `resource` the policy is one, as ECR's are, that is about what carries it.
 
     `keys` are condition keys, with `__` for `:` (`aws__PrincipalOrgID`). A service calls without a principal of an
     account."""
@@ -119,14 +122,14 @@ def decision(
         **{key.replace("__", ":"): value for key, value in keys.items()},
     }
     statements = [
-        {**statement, "Resource": "*"} for statement in concrete(policy)["Statement"]
-    ]  # ECR's policies are about their repository
+        {**statement, **({} if resource else {"Resource": "*"})} for statement in concrete(policy)["Statement"]
+    ]
     ctx = EvalContext(
         principal_arn=f"arn:aws:iam::{account}:{principal}",
         principal_type="AssumedRole",
         principal_account=account,
         action=action,
-        resource_arn="*",
+        resource_arn=resource or "*",
         region=REGION,
         principal_keys={key.lower(): value for key, value in context.items()},
     )

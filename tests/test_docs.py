@@ -12,7 +12,7 @@ import griffe
 import pytest
 from aws_cdk import Stack
 
-from secure_containers import SecureEcrRepository, TagScheme, Waiver, enforce
+from secure_containers import PrivateNetwork, SecureEcrRepository, TagScheme, Waiver, enforce
 from tests.support import ROOT, new_app
 
 HAND_WRITTEN = sorted(
@@ -64,12 +64,14 @@ def test_python_of_pages_runs(page: Path, tmp_path: Path) -> None:
     "documented",
     [
         SecureEcrRepository,
+        PrivateNetwork,
         TagScheme,
         Waiver,
         enforce,
         *(
             each
-            for name, each in vars(SecureEcrRepository).items()
+            for construct in (SecureEcrRepository, PrivateNetwork)
+            for name, each in vars(construct).items()
             if not name.startswith("_") and inspect.isfunction(each)
         ),
     ],

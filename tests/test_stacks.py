@@ -13,16 +13,25 @@ from typing import Any
 
 import pytest
 import yaml
-from aws_cdk import App, Environment
+from aws_cdk import App
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
+from app import build
 from secure_containers import Pack, ScanSeverity, enforce
-from stacks.image_repositories import ImageRepositories
 from stacks.options import OptionError, Options
 from tests.support import ACCOUNT, CONTEXT, ORGANIZATION, REGION, ROOT, concrete, of_type, permissions, synthesized
 
-STATEFUL = ("AWS::ECR::Repository", "AWS::KMS::Key", "AWS::SNS::Topic")
+STATEFUL = (
+    "AWS::CloudTrail::Trail",
+    "AWS::EC2::Subnet",
+    "AWS::EC2::VPC",
+    "AWS::ECR::Repository",
+    "AWS::KMS::Key",
+    "AWS::Logs::LogGroup",
+    "AWS::S3::Bucket",
+    "AWS::SNS::Topic",
+)
 
 
 class TemplateExtension(SingleFileSnapshotExtension):
@@ -41,29 +50,27 @@ def _readable(template: Mapping[str, Any]) -> Any:
     return json.loads(re.sub(r"[0-9a-f]{64}", "<asset>", json.dumps(body)))
 
 
-def reference(app: App, *, organization: str | None = None, env: Environment | None = None) -> dict[str, Any]:
-    ImageRepositories(
-        app, "ImageRepositories", env=env or Environment(), organization_id=organization, severity=ScanSeverity.HIGH
-    )
-    return synthesized(app)["ImageRepositories"]
+def templates(app: App, **options: Any) -> dict[str, dict[str, Any]]:
+    build(app, Options(**options))
+    return synthesized(app)
 
 
-def test_image_repositories_template(app: App, snapshot: SnapshotAssertion) -> None:
-    assert reference(app, organization=ORGANIZATION) == snapshot(
-        extension_class=TemplateExtension, name="ImageRepositories"
-    )
+def reference(app: App) -> dict[str, Any]:
+    return templates(app)["ImageRepositories"]
 
 
-def test_logical_ids_of_what_holds_data_do_not_change(app: App) -> None:
-    template = reference(app)
-    assert sorted(id for type_ in STATEFUL for id in of_type(template, type_)) == [
-        "ApplicationKeyB8421629",
-        "ApplicationRepository46AE4F18",
-        "BaseImagesKeyC904CF61",
-        "BaseImagesRepositoryD5ED9D7B",
-        "Findings172CF60E",
-        "FindingsKey9293C57D",
-    ]
+def test_templates(app: App, snapshot: SnapshotAssertion) -> None:
+    found = templates(app, organization=ORGANIZATION)
+    for name, template in found.items():
+        assert template == snapshot(extension_class=TemplateExtension, name=name)
+
+
+def test_logical_ids_of_what_holds_data_do_not_change(app: App, snapshot: SnapshotAssertion) -> None:
+    ids = {
+        name: sorted(id for type_ in STATEFUL for id in of_type(template, type_))
+        for name, template in templates(app).items()
+    }
+    assert ids == snapshot(extension_class=TemplateExtension, name="stateful")
 
 
 def test_who_may_do_what(app: App) -> None:
@@ -118,8 +125,7 @@ def test_findings_can_reach_the_encrypted_topic(app: App) -> None:
 def test_every_pack_and_cdks_own_validation_pass(tmp_path: Path, region: str | None) -> None:
     app = App(context=CONTEXT, outdir=str(tmp_path / "cdk.out"))
     enforce(app, packs=[Pack.NIST_800_53_R5])
-    env = Environment(account=ACCOUNT, region=region) if region else Environment()
-    ImageRepositories(app, "ImageRepositories", env=env, organization_id=ORGANIZATION, severity=ScanSeverity.HIGH)
+    build(app, Options(account=ACCOUNT if region else None, region=region, organization=ORGANIZATION))
     app.synth()
     report = json.loads((tmp_path / "cdk.out" / "validation-report.json").read_text())
     assert [(each["pluginName"], each["conclusion"]) for each in report["pluginReports"]] == [

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from secure_containers import __version__
+from secure_containers.check.diagram import diagram
 from secure_containers.check.formats import FORMATS, one_line
 from secure_containers.check.loader import load
 from secure_containers.check.summary import summary
@@ -81,6 +82,11 @@ def _parser() -> argparse.ArgumentParser:
         "folder", nargs="?", default="cdk.out", metavar="CDK_OUT", help="the cloud assembly; cdk.out if left out"
     )
     short.set_defaults(run=_summary)
+    picture = commands.add_parser(
+        "diagram", help="draw the networks of templates, as a Mermaid flowchart of what reaches what"
+    )
+    picture.add_argument("paths", nargs="+", metavar="PATH", help="as for check")
+    picture.set_defaults(run=_diagram)
     return parser
 
 
@@ -123,3 +129,11 @@ def _summary(parsed: argparse.Namespace) -> int:
     text, readable = summary(parsed.folder)
     sys.stdout.write(text)
     return CLEAN if readable else UNREADABLE
+
+
+def _diagram(parsed: argparse.Namespace) -> int:
+    loaded = load(parsed.paths)
+    for error in loaded.errors:
+        sys.stderr.write(f"cannot read {one_line(error)}\n")
+    sys.stdout.write(diagram(loaded.templates))
+    return UNREADABLE if loaded.errors else CLEAN

@@ -80,7 +80,8 @@ def load_stack(
     Raises:
         UnreadableTemplateError: one of them cannot be read.
     """
-    for read in _stacks(path, account=account, region=region, may_be_empty=may_be_empty):
+    stack = _stack_names(path.parent).get(path.name)
+    for read in _stacks(path, account=account, region=region, stack=stack, may_be_empty=may_be_empty):
         if isinstance(read, UnreadableTemplateError):
             raise read
         yield read
@@ -92,6 +93,7 @@ def parse(
     *,
     account: str | None = None,
     region: str | None = None,
+    stack: str | None = None,
     parent: Resource | None = None,
     may_be_empty: bool = False,
 ) -> Template:
@@ -126,7 +128,7 @@ def parse(
         )
     if not entries and not may_be_empty:
         raise UnreadableTemplateError(f"{name}: has no 'Resources', so it is no CloudFormation template")
-    return Template(body, name, account=account, region=region, parent=parent, source=text, lines=lines)
+    return Template(body, name, account=account, region=region, stack=stack, parent=parent, source=text, lines=lines)
 
 
 def _parse_json(text: str, name: str) -> tuple[Any, None]:
@@ -190,33 +192,40 @@ def _stacks(
     *,
     account: str | None = None,
     region: str | None = None,
+    stack: str | None = None,
     parent: Resource | None = None,
     may_be_empty: bool = False,
 ) -> Iterator[Template | UnreadableTemplateError]:
     """As `load_stack`, with the error in the place of a template that cannot be read."""
     try:
         template = parse(
-            _read(path), str(path), account=account, region=region, parent=parent, may_be_empty=may_be_empty
+            _read(path),
+            str(path),
+            account=account,
+            region=region,
+            stack=stack,
+            parent=parent,
+            may_be_empty=may_be_empty,
         )
     except UnreadableTemplateError as error:
         yield error
         return
     yield template
     assets = _assets(path)
-    for stack in template.of_type(_NESTED_STACK):
-        names = list(_nested_names(stack, assets))
+    for nested in template.of_type(_NESTED_STACK):
+        names = list(_nested_names(nested, assets))
         if not names:
-            template.unread.append(stack)
+            template.unread.append(nested)
         for name in names:
             file = path.parent / name
             if not _is_file(file):
                 yield UnreadableTemplateError(
-                    f"{file}: there is no such file, and the nested stack {stack.logical_id} of {path} names it"
+                    f"{file}: there is no such file, and the nested stack {nested.logical_id} of {path} names it"
                 )
             elif str(file.resolve()) in _way_to(template):
-                yield UnreadableTemplateError(f"{file}: is a nested stack of itself, by {stack.logical_id} of {path}")
+                yield UnreadableTemplateError(f"{file}: is a nested stack of itself, by {nested.logical_id} of {path}")
             else:
-                yield from _stacks(file, account=account, region=region, parent=stack, may_be_empty=may_be_empty)
+                yield from _stacks(file, account=account, region=region, parent=nested, may_be_empty=may_be_empty)
 
 
 def _load_folder(folder: Path, loaded: Loaded) -> None:
@@ -260,7 +269,21 @@ def _load_assembly(folder: Path, loaded: Loaded, outer: frozenset[Path] = frozen
             account, region = (
                 (None if part in _UNKNOWN_ENVIRONMENT else part for part in found.groups()) if found else (None, None)
             )
-            _add(loaded, _stacks(path, account=account, region=region, may_be_empty=True))
+            stack = artifact["properties"].get("stackName", id)
+            _add(loaded, _stacks(path, account=account, region=region, stack=stack, may_be_empty=True))
+
+
+def _stack_names(folder: Path) -> Mapping[str, str]:
+    """The names of the stacks of a cloud assembly, by the files of their templates; none where there is no assembly."""
+    try:
+        artifacts = json.loads(_read(folder / "manifest.json"))["artifacts"].items()
+        return {
+            artifact["properties"]["templateFile"]: artifact["properties"].get("stackName", id)
+            for id, artifact in artifacts
+            if artifact["type"] == "aws:cloudformation:stack"
+        }
+    except (UnreadableTemplateError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {}
 
 
 def _add(loaded: Loaded, reads: Iterable[Template | UnreadableTemplateError]) -> None:

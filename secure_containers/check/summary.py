@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from secure_containers.check.costs import fixed_costs, prices
 from secure_containers.check.formats import joined, totals
 from secure_containers.check.loader import load
 from secure_containers.rules import RULES, Report, evaluate
@@ -49,7 +50,7 @@ def summary(folder: str) -> tuple[str, bool]:
             f"  secure-containers: {totals(report, loaded.errors)}",
         ]
         lines += [f"  {pack.name}: {pack.open} open, {pack.waived} waived" for pack in packs]
-        lines += ["", *_waiver_lines(report, packs)]
+        lines += ["", *_cost_lines(report), *_waiver_lines(report, packs)]
     return joined(lines), not errors
 
 
@@ -61,6 +62,16 @@ def _stack_lines(report: Report) -> Iterator[str]:
         count = len(template.resources)
         more = ", ..." if len(types) > 4 else ""
         yield f"  {Path(template.name).name:<{width}}  {count:>3} resource{'' if count == 1 else 's'}: {most}{more}"
+
+
+def _cost_lines(report: Report) -> Iterator[str]:
+    costs, table = fixed_costs(report.templates), prices()
+    if not costs:
+        return
+    total = sum(cost.monthly for cost in costs)
+    yield f"fixed costs: about {total:.2f} USD a month, before any use ({table['source']}, {table['date']})"
+    yield from (f"  {cost}" for cost in costs)
+    yield ""
 
 
 def _waiver_lines(report: Report, packs: list[_Pack]) -> Iterator[str]:

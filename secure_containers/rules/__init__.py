@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
+from secure_containers.rules.audit import (
+    incomplete_trail,
+    second_of_its_kind,
+    unencrypted_trail,
+    unprotected_trail_bucket,
+    unrecorded_containers,
+    unwatched_runtime,
+    unwatched_trail,
+)
 from secure_containers.rules.ecr import (
     aws_owned_image_encryption,
     invalid_lifecycle_policy,
@@ -24,6 +33,23 @@ from secure_containers.rules.iam import (
     wildcard_resources,
 )
 from secure_containers.rules.keys_and_data import key_without_rotation, lost_with_the_stack
+from secure_containers.rules.logs import endless_logs, silent_alarm, unencrypted_logs
+from secure_containers.rules.networking import (
+    open_default_security_group,
+    open_egress,
+    open_ingress,
+    public_address,
+    undeployable_endpoint,
+    unlogged_traffic,
+    unrestricted_endpoint,
+)
+from secure_containers.rules.reachability import (
+    endpoint_outside_zone,
+    internet_egress,
+    internet_ingress,
+    unproven_reachability,
+    unreachable_service,
+)
 from secure_containers.rules.template import Resource, Template
 from secure_containers.rules.template_hygiene import (
     embedded_credentials,
@@ -56,6 +82,28 @@ RULES: Final[tuple[Rule, ...]] = (
     permissions_to_users,
     plaintext_requests,
     plaintext_endpoint,
+    unreachable_service,
+    unproven_reachability,
+    internet_egress,
+    internet_ingress,
+    endpoint_outside_zone,
+    unrestricted_endpoint,
+    open_ingress,
+    open_egress,
+    open_default_security_group,
+    unlogged_traffic,
+    public_address,
+    undeployable_endpoint,
+    endless_logs,
+    unencrypted_logs,
+    silent_alarm,
+    incomplete_trail,
+    unencrypted_trail,
+    unwatched_trail,
+    unprotected_trail_bucket,
+    unrecorded_containers,
+    unwatched_runtime,
+    second_of_its_kind,
     sensitive_data,
     embedded_credentials,
     hard_coded_partition,

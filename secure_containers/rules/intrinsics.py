@@ -74,6 +74,16 @@ class Reference:
         return self.logical_id if self.attribute == "Ref" else f"{self.logical_id}.{self.attribute}"
 
 
+@dataclass(frozen=True, slots=True)
+class Imported(Unknown):
+    """What another stack gives: one that is judged together with this one may tell it."""
+
+    stack: str = ""
+    """The stack's name; empty where the value is an export, and `..` where the parent of a nested stack passes it."""
+    name: str = ""
+    """The output's, the export's or the passed parameter's name."""
+
+
 UNTOLD: Final = (Unknown, Reference)
 
 
@@ -112,7 +122,7 @@ class Intrinsics:
                 return self._joined(argument, given) if function == "Fn::Join" else self._substituted(argument, given)
             case "Fn::ToJsonString":
                 return self.variants(argument, given)
-        return [(self._function(function, argument) if str(function).startswith("Fn::") else node, given)]
+        return [(self._function(function, argument, given) if str(function).startswith("Fn::") else node, given)]
 
     def condition(self, name: Any, given: Given = NOTHING_GIVEN) -> bool | None:
         """Whether a condition holds; None when only the deployment tells."""
@@ -271,7 +281,7 @@ class Intrinsics:
         passed = self.passed(name)
         if all(data is None for data in passed):
             return own
-        found = [each for data in passed for each in (own if data is None else [_passed(data)])]
+        found = [each for data in passed for each in (own if data is None else [_passed(data, name)])]
         return [_elements(each) if many and isinstance(each, str) else each for each in found]
 
     def _mapped(self, argument: Any, given: Given) -> list[Variant]:
@@ -371,12 +381,19 @@ class Intrinsics:
             return [(Unknown(function), given)]
         return [(self._whole(text), holds) for text, holds in dict.fromkeys(texts)]
 
-    def _function(self, function: str, argument: Any) -> Unknown:
+    def _function(self, function: str, argument: Any, given: Given) -> Unknown:
         """A function that only the deployment follows; what the CDK takes from another stack is an attribute there."""
-        name = argument.get("OutputName") if isinstance(argument, dict) else argument
-        if function in {"Fn::ImportValue", "Fn::GetStackOutput"} and isinstance(name, str) and _CDK_OUTPUT.search(name):
-            return Unknown(name, _NOT_CHOSEN)
-        return Unknown(function)
+        if function not in {"Fn::ImportValue", "Fn::GetStackOutput"}:
+            return Unknown(function)
+        name, stack = argument, ""
+        if isinstance(argument, dict) and function == "Fn::GetStackOutput":
+            name, stack = argument.get("OutputName"), str(argument.get("StackName"))
+        if isinstance(name, dict):
+            name = next((data for data, _ in self.variants(name, given)), None)
+        if not isinstance(name, str):
+            return Unknown(function)
+        made_by_cdk = _CDK_OUTPUT.search(name) is not None
+        return Imported(name if made_by_cdk else function, _NOT_CHOSEN if made_by_cdk else _ANYTHING, stack, name)
 
 
 @lru_cache
@@ -399,9 +416,11 @@ def _form(parameter: Any) -> str:
     return _ANYTHING if "SSM" in str(kind) else _NOT_CHOSEN
 
 
-def _passed(data: Any) -> Any:
+def _passed(data: Any, parameter: str) -> Any:
     """What a parent passes: a reference names a resource of the parent's template, which means nothing in this one."""
-    return Unknown(f"../{data.expression}", _NOT_CHOSEN) if isinstance(data, Reference) else data
+    if isinstance(data, Reference):
+        return Imported(f"../{data.expression}", _NOT_CHOSEN, "..", parameter)
+    return Imported(data.expression, data.form, "..", parameter) if isinstance(data, Unknown) else data
 
 
 def _elements(data: Any) -> list[str]:

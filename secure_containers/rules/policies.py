@@ -18,6 +18,8 @@ class PolicyKind(StrEnum):
     """Who may become a role."""
     RESOURCE = "resource"
     """Who may do what with the resource that carries it."""
+    ENDPOINT = "endpoint"
+    """What a VPC endpoint lets through."""
 
 
 _POLICIES: Final[Mapping[str, tuple[tuple[PolicyKind, tuple[str, ...]], ...]]] = {
@@ -40,6 +42,7 @@ _POLICIES: Final[Mapping[str, tuple[tuple[PolicyKind, tuple[str, ...]], ...]]] =
     "AWS::ECR::RegistryPolicy": ((PolicyKind.RESOURCE, ("PolicyText",)),),
     "AWS::ECR::Repository": ((PolicyKind.RESOURCE, ("RepositoryPolicyText",)),),
     "AWS::ECR::RepositoryCreationTemplate": ((PolicyKind.RESOURCE, ("RepositoryPolicy",)),),
+    "AWS::EC2::VPCEndpoint": ((PolicyKind.ENDPOINT, ("PolicyDocument",)),),
     "AWS::EFS::FileSystem": ((PolicyKind.RESOURCE, ("FileSystemPolicy",)),),
     "AWS::Events::EventBus": ((PolicyKind.RESOURCE, ("Policy",)),),
     "AWS::Events::EventBusPolicy": ((PolicyKind.RESOURCE, ("Statement",)),),

@@ -19,7 +19,9 @@ from secure_containers.rules.intrinsics import (
     UNTOLD,
     UNTOLD_STARTS,
     Given,
+    Imported,
     Intrinsics,
+    Reference,
     Unknown,
     as_text,
     json_document,
@@ -195,6 +197,8 @@ class Template:
     """How a report calls it: the path that the user gave, or that of the cloud assembly."""
     account: str | None = None
     region: str | None = None
+    stack: str | None = None
+    """The name of the stack that it will be, as far as its cloud assembly tells."""
     parent: Resource | None = None
     """The `AWS::CloudFormation::Stack` that this template belongs to, when it is a nested one."""
     source: str = ""
@@ -203,7 +207,12 @@ class Template:
     """The line of each resource, when the reader knows it."""
     unread: list[Resource] = field(default_factory=list, repr=False)
     """Its nested stacks whose templates are not at hand, so that nobody judges them."""
+    world: World = field(init=False, repr=False)
+    """The templates that are judged together with this one."""
     _gathered: dict[Callable[[Template], Any], Any] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.world = World((self,))
 
     @cached_property
     def resources(self) -> Mapping[str, Resource]:
@@ -255,6 +264,15 @@ class Template:
         found: _Gathered = self._gathered[gather]
         return found
 
+    def output(self, name: str) -> list[Value]:
+        """Every value that an output of this stack can have."""
+        outputs = self.body.get("Outputs")
+        entry = outputs.get(name) if isinstance(outputs, dict) else None
+        if not isinstance(entry, dict):
+            return []
+        bearer = Resource(self, name, "Output", entry)
+        return self.values(entry.get("Value"), f"Outputs.{name}", bearer, bearer.given)
+
     def values(self, node: Any, path: str, resource: Resource, given: Given = NOTHING_GIVEN) -> list[Value]:
         """Every value that `node` can have, its outermost intrinsic functions followed; one at least."""
         if not node.startswith(UNTOLD_STARTS) if isinstance(node, str) else not isinstance(node, dict):
@@ -296,6 +314,102 @@ class Template:
     def _entries(self) -> Mapping[str, Any]:
         entries = self.body.get("Resources")
         return entries if isinstance(entries, dict) else {}
+
+
+Place = Resource | str
+"""A resource, or the text of something that stands in none of the templates, such as `subnet-0a1b2c` or `${Subnet}`."""
+
+
+@dataclass(eq=False)
+class World:
+    """Templates that are judged together: what one takes from another is followed."""
+
+    templates: Sequence[Template] = field(repr=False)
+    _gathered: dict[Callable[[World], Any], Any] = field(default_factory=dict, init=False, repr=False)
+
+    def once(self, gather: Callable[[World], _Gathered]) -> _Gathered:
+        """What `gather` makes of these templates, made once however many rules ask for it."""
+        if gather not in self._gathered:
+            self._gathered[gather] = gather(self)
+        found: _Gathered = self._gathered[gather]
+        return found
+
+    def of_type(self, *types: str) -> Iterator[Resource]:
+        for template in self.templates:
+            yield from template.of_type(*types)
+
+    def locate(self, value: Value) -> list[Place]:
+        """What a value names, in whichever of the templates it stands; nothing if the value is absent."""
+        return [place for each in self.follow(value) for place in _place(each)]
+
+    def listed(self, value: Value) -> list[Place]:
+        """What the elements of a list name; a list that is not told names itself."""
+        return [place for each in self.follow(value) for item in each.items() for place in self.locate(item)]
+
+    def places(self, resource: Resource, name: str) -> list[Place]:
+        """What a property names."""
+        return [place for value in resource.get(name) for place in self.locate(value)]
+
+    def lists(self, resource: Resource, name: str) -> list[Place]:
+        """What a property names, which is a list."""
+        return [place for value in resource.get(name) for place in self.listed(value)]
+
+    def follow(self, value: Value, *, steps: int = 16) -> list[Value]:
+        """The value, or what it is in the stack that it comes from."""
+        sources = self._sources(value) if steps else []
+        return [found for source in sources for found in self.follow(source, steps=steps - 1)] or [value]
+
+    def _sources(self, value: Value) -> list[Value]:
+        data, template = value.data, value.resource.template
+        if isinstance(data, Imported):
+            if data.stack == "..":
+                return template.parent.get("Parameters", data.name) if template.parent else []
+            if not data.stack:
+                export = self._exports.get(data.name)
+                return export[0].output(export[1]) if export else []
+            stacks = self._stacks.get(data.stack, [])
+            return stacks[0].output(data.name) if len(stacks) == 1 else []
+        if isinstance(data, Reference) and data.attribute.startswith("Outputs."):
+            nested = self._nested.get(template.resources.get(data.logical_id))
+            return nested.output(data.attribute.removeprefix("Outputs.")) if nested else []
+        return []
+
+    @cached_property
+    def _stacks(self) -> Mapping[str, list[Template]]:
+        found: dict[str, list[Template]] = {}
+        for template in self.templates:
+            if template.stack is not None:
+                found.setdefault(template.stack, []).append(template)
+        return found
+
+    @cached_property
+    def _nested(self) -> Mapping[Resource | None, Template]:
+        return {template.parent: template for template in self.templates if template.parent is not None}
+
+    @cached_property
+    def _exports(self) -> Mapping[str, tuple[Template, str]]:
+        """Template and output of each export; a name that two templates export tells nothing."""
+        found: dict[str, list[tuple[Template, str]]] = {}
+        for template in self.templates:
+            outputs = template.body.get("Outputs")
+            for name, entry in outputs.items() if isinstance(outputs, dict) else ():
+                export = entry.get("Export") if isinstance(entry, dict) else None
+                if isinstance(export, dict):
+                    bearer = Resource(template, name, "Output", entry)
+                    for exported in template.values(export.get("Name"), "Export.Name", bearer):
+                        found.setdefault(exported.text, []).append((template, name))
+        return {name: exports[0] for name, exports in found.items() if len(exports) == 1}
+
+
+def _place(value: Value) -> Iterator[Place]:
+    data, template = value.data, value.resource.template
+    if isinstance(data, Reference):
+        resource = template.resources.get(data.logical_id)
+        yield resource if resource is not None else data.expression
+    elif isinstance(data, Unknown):
+        yield f"${{{data.expression}}}"
+    elif data is not None:
+        yield as_text(data)
 
 
 def is_true(data: Any) -> bool:

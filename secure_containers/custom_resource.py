@@ -1,0 +1,231 @@
+"""Custom resources of our own: for the few settings of an account that CloudFormation cannot make.
+
+CDK's own helper functions cannot be hardened, and its provider framework brings functions of its own. Ours are one
+small function a job and stack, with a role, a log group and an answer that never fails to come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, cast
+
+from aws_cdk import CfnResource, CustomResource, Duration, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct, IConstruct
+
+from secure_containers.logs import encrypted_log_group
+from secure_containers.waivers import Waiver, waive
+
+_CODE: Final = Path(__file__).parent / "custom_resources"
+_ANSWER_AND_START: Final = Duration.minutes(2)
+"""How much longer than its function CloudFormation waits, so that a crash does not hang the stack for an hour."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """What one function does.
+
+    Args:
+        name: the name of its construct in the stack.
+        module: the module of `custom_resources` that does it.
+        description: what the function is for.
+        unbound_actions: actions that every call needs on `*`, since they have no resource level.
+        minutes: how long it may take.
+    """
+
+    name: str
+    module: str
+    description: str
+    unbound_actions: Sequence[str] = ()
+    minutes: int = 2
+
+
+NETWORK: Final = Job(
+    name="NetworkSettings",
+    module="network",
+    description="Closes default security groups and finds prefix lists",
+    unbound_actions=("ec2:DescribeManagedPrefixLists", "ec2:DescribeSecurityGroups"),
+)
+
+
+def own_custom_resource(
+    scope: Construct,
+    id: str,
+    *,
+    job: Job,
+    resource_type: str,
+    key: kms.IKey,
+    properties: Mapping[str, object],
+    statements: Sequence[iam.PolicyStatement] = (),
+    waivers: Sequence[Waiver] = (),
+) -> CustomResource:
+    """A custom resource that one of our functions serves; the function is made once for its job and stack.
+
+    Args:
+        scope: the parent.
+        id: the construct id.
+        job: what the function does.
+        resource_type: `Custom::` and a name.
+        key: encrypts the function's logs; the first one given in a stack counts.
+        properties: what the function gets to know.
+        statements: what the function's role needs for this resource, besides what it reads.
+        waivers: findings in these statements to accept.
+    """
+    made = _made(Stack.of(scope), job, key)
+    resource = CustomResource(
+        scope,
+        id,
+        resource_type=resource_type,
+        service_token=cast("lambda_.Function", made.node.find_child("Function")).function_arn,
+        properties=dict(properties),
+        service_timeout=Duration.minutes(job.minutes).plus(_ANSWER_AND_START),
+    )
+    role = cast("iam.Role", made.node.find_child("Role"))
+    # A function that starts before its role may do anything would fail.
+    itself = resource.node.find_child("Default").node
+    itself.add_dependency(role.node.find_child("Policy"))
+    if statements:
+        # Of this resource alone, so that its waivers cover nothing else.
+        policy = iam.ManagedPolicy(
+            resource, "Policy", description=f"What {resource.node.path} sets", statements=statements, roles=[role]
+        )
+        waive(policy, *waivers)
+        itself.add_dependency(policy)
+    return resource
+
+
+def default_security_group_closed(scope: Construct, id: str, *, vpc_id: str, key: kms.IKey) -> CustomResource:
+    """Takes every rule out of the default security group of a VPC, so that nothing can use it by mistake.
+
+    Args:
+        scope: the parent.
+        id: the construct id.
+        vpc_id: the VPC.
+        key: encrypts the function's logs.
+    """
+    stack = Stack.of(scope)
+    # CloudFormation does not tell every VPC's default group: the role may change whichever group is of this VPC.
+    groups = stack.format_arn(service="ec2", resource="security-group", resource_name="*")
+    vpc = stack.format_arn(service="ec2", resource="vpc", resource_name=vpc_id)
+    actions = ["ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress"]
+    reason = "a condition on ec2:Vpc leaves the groups of one VPC, and rules can only be taken out of them"
+    return own_custom_resource(
+        scope,
+        id,
+        job=NETWORK,
+        resource_type="Custom::ClosedDefaultSecurityGroup",
+        key=key,
+        properties={"Action": "ClosedDefaultSecurityGroup", "VpcId": vpc_id},
+        statements=[
+            iam.PolicyStatement(actions=actions, resources=[groups], conditions={"ArnEquals": {"ec2:Vpc": vpc}})
+        ],
+        waivers=[
+            Waiver(f"AwsSolutions-IAM5[Resource::{as_found(stack, groups)}]", reason=reason),
+            *(Waiver(f"SC-IAM-02[{action}]", reason=reason) for action in actions),
+        ],
+    )
+
+
+def prefix_lists(scope: Construct, id: str, *, key: kms.IKey) -> CustomResource:
+    """The prefix lists of the gateway endpoints, as `get_att_string("s3")` and `get_att_string("dynamodb")`.
+
+    Args:
+        scope: the parent.
+        id: the construct id.
+        key: encrypts the function's logs.
+    """
+    return own_custom_resource(
+        scope,
+        id,
+        job=NETWORK,
+        resource_type="Custom::PrefixLists",
+        key=key,
+        properties={"Action": "PrefixLists", "Region": Stack.of(scope).region},
+    )
+
+
+def as_found(stack: Stack, text: str) -> str:
+    """A text with tokens as cdk-nag writes it into the id of a finding."""
+    resolved = stack.resolve(text)
+    if isinstance(resolved, str):
+        return resolved
+    return "".join(part if isinstance(part, str) else f"<{_name(part)}>" for part in resolved["Fn::Join"][1])
+
+
+def _name(reference: Mapping[str, object]) -> str:
+    (target,) = reference.values()
+    return ".".join(map(str, target)) if isinstance(target, list) else str(target)
+
+
+def _made(stack: Stack, job: Job, key: kms.IKey) -> IConstruct:
+    made = stack.node.try_find_child(job.name)
+    if made is None:
+        made = Construct(stack, job.name)
+        _make(made, job, key)
+    return made
+
+
+def _make(scope: Construct, job: Job, key: kms.IKey) -> None:
+    group = encrypted_log_group(scope, "Logs", key=key, retention=logs.RetentionDays.ONE_YEAR)
+    role = iam.Role(
+        scope,
+        "Role",
+        # Lambda calls with no source that a condition could name.
+        assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+        description=job.description,
+    )
+    policy = iam.ManagedPolicy(
+        role,
+        "Policy",
+        description=f"What every call of {job.name} needs",
+        roles=[role],
+        statements=[
+            iam.PolicyStatement(actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[group.log_group_arn]),
+        ],
+    )
+    if job.unbound_actions:
+        policy.add_statements(iam.PolicyStatement(actions=list(job.unbound_actions), resources=["*"]))
+        reason = (
+            f"{' and '.join(job.unbound_actions)} have no resource level; the rest of this policy names a log group"
+        )
+        waive(policy, Waiver("AwsSolutions-IAM5[Resource::*]", reason=reason))
+    function = lambda_.Function(
+        scope,
+        "Function",
+        description=job.description,
+        runtime=lambda_.Runtime.PYTHON_3_14,
+        architecture=lambda_.Architecture.ARM_64,
+        code=lambda_.Code.from_asset(str(_CODE), exclude=["__pycache__", "*.pyc", "__init__.py"]),
+        handler="answer.handler",
+        environment={"JOB": job.module},
+        timeout=Duration.minutes(job.minutes),
+        memory_size=256,
+        role=role,
+        log_group=group,
+        retry_attempts=0,  # CloudFormation hears of a failure at once, and asks again by itself where it makes sense
+    )
+    # CDK lets it wait for its role and the policy: for the one it waits anyway, the other its callers wait for.
+    cast("CfnResource", function.node.default_child).add_deletion_override("DependsOn")
+    waive(
+        function,
+        Waiver(
+            "NIST.800.53.R5-LambdaConcurrency",
+            reason="CloudFormation alone calls it, seldom; what one reserves, the account's other functions lose, "
+            "and a new account has nothing to reserve",
+        ),
+        Waiver(
+            "NIST.800.53.R5-LambdaDLQ",
+            reason="it answers CloudFormation itself, which fails the deployment if it does not; a queue would be read "
+            "by nobody",
+        ),
+        Waiver(
+            "NIST.800.53.R5-LambdaInsideVPC",
+            reason="it calls AWS's public endpoints and CloudFormation's bucket and takes no traffic; the network that "
+            "it sets up may not exist yet",
+        ),
+    )

@@ -1,0 +1,295 @@
+"""The endpoints of a network: which exist, what their policies let through, who reaches them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import jsii
+from aws_cdk import Annotations, IStableListProducer, Lazy, Names, Reference, Stack, Token, Tokenization
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from constructs import Construct, IConstruct
+
+from secure_containers.errors import invalid
+from secure_containers.rules.network.services import (
+    FIPS_REGIONS,
+    HOST_SERVICES,
+    PULL_SERVICES,
+    SERVICES,
+    Service,
+    layer_bucket,
+    service_of_endpoint,
+)
+
+_HTTPS: Final = ec2.Port.tcp(443)
+_BY_AGENTS: Final = (*PULL_SERVICES, *HOST_SERVICES, "logs", "ssmmessages", "guardduty-data")
+"""What agents of AWS call, which no SDK setting turns to FIPS host names."""
+_GUARDDUTY_AGENT: Final = "aws-guardduty-agent-fargate"
+"""The repository of GuardDuty's agent, in accounts of AWS, which runs beside Fargate tasks under their role."""
+AnyEndpoint = ec2.IInterfaceVpcEndpoint | ec2.IGatewayVpcEndpoint
+
+
+def known_service(path: str, argument: str, name: str) -> Service:
+    """The service of that name.
+
+    Raises:
+        ValueError: no service has it.
+    """
+    if not isinstance(name, str) or str(name) not in SERVICES:
+        raise invalid(path, argument, name, allowed=", ".join(sorted(SERVICES)), write='"secretsmanager"')
+    return SERVICES[str(name)]
+
+
+class Endpoints:
+    """Adds each endpoint of a network once, and uses those that are there already."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        *,
+        vpc: ec2.IVpc,
+        subnets: ec2.SubnetSelection,
+        gateway_subnets: Sequence[ec2.SubnetSelection],
+        organization_id: str | None,
+        fips: bool,
+        given: Mapping[str, AnyEndpoint],
+        search: bool,
+        unrestricted: bool,
+    ) -> None:
+        self._scope = scope
+        self._path = scope.node.path
+        self._vpc = vpc
+        self._subnets = subnets
+        self._gateway_subnets = gateway_subnets
+        self._organization_id = organization_id
+        self._fips = fips
+        self._search = search
+        self._unrestricted = unrestricted
+        self._found: dict[str, AnyEndpoint] = dict(given)
+        self._used: dict[str, _Resources] = {}
+        self._group: ec2.SecurityGroup | None = None
+
+    @property
+    def group(self) -> ec2.SecurityGroup:
+        """The security group of the endpoints that are added here."""
+        if self._group is None:
+            self._group = ec2.SecurityGroup(
+                self._scope,
+                "Endpoints",
+                vpc=self._vpc,
+                description=f"Endpoints of {self._path}: HTTPS from the workloads that need them",
+                allow_all_outbound=False,
+            )
+        return self._group
+
+    def named(self, service: Service) -> AnyEndpoint:
+        """The endpoint of a service; it is added if there is none."""
+        name = self._endpoint_name(service)
+        if name not in self._found and self._search:
+            self._found = {**_of_vpc(self._scope, self._vpc), **self._found}
+        if name not in self._found:
+            self._found[name] = self._add_gateway(service) if service.gateway else self._add_interface(service, name)
+        return self._found[name]
+
+    def admit(self, group: ec2.ISecurityGroup, endpoint: ec2.IInterfaceVpcEndpoint) -> None:
+        """Let a workload's security group and an endpoint's talk; the rules stand where the workload does."""
+        for own in endpoint.connections.security_groups:
+            id = f"EndpointAccess{Names.node_unique_id(own.node)[-8:]}"
+            if group.node.try_find_child(id) is None:
+                group.add_egress_rule(own, _HTTPS, f"HTTPS to the endpoints of {self._path}")
+                # By the L1, and below the workload's group: the network must not depend on who is placed in it.
+                ec2.CfnSecurityGroupIngress(
+                    group,  # type: ignore[arg-type]  # every security group is a construct
+                    id,
+                    group_id=own.security_group_id,
+                    source_security_group_id=group.security_group_id,
+                    ip_protocol="tcp",
+                    from_port=443,
+                    to_port=443,
+                    description=f"HTTPS from {group.node.path}"[:255],
+                )
+
+    def narrow(self, service: Service, resources: Sequence[str]) -> None:
+        """Let the endpoint's policy through to some resources, or to all of the owner's where none are named."""
+        used = self._used.get(service.name)
+        if used is not None:  # not an endpoint of somebody else's, or one without a policy
+            for resource in resources:
+                self._refuse_circle(resource)
+            used.add(resources or ["*"])
+
+    def _refuse_circle(self, resource: str) -> None:
+        """A resource of a stack that stands on this network would make the two depend on each other."""
+        home = Stack.of(self._scope)
+        for token in Tokenization.reverse_string(resource).tokens if Token.is_unresolved(resource) else ():
+            if isinstance(token, Reference) and Stack.of(token.target) is not home:
+                raise invalid(
+                    self._path,
+                    "require(resources)",
+                    Stack.of(token.target).node.path,
+                    allowed="resources of the network's own stack, or ARNs as text",
+                    write="resources=[] for everything of this account",
+                )
+
+    def _endpoint_name(self, service: Service) -> str:
+        if not self._fips or service.gateway:
+            return service.name
+        if service.fips:
+            return f"{service.name}-fips"
+        if service.name not in _BY_AGENTS:
+            there = ", ".join(sorted(each.name for each in SERVICES.values() if each.fips or each.gateway))
+            raise invalid(
+                self._path,
+                "require",
+                service.name,
+                allowed=f"services with a FIPS endpoint for VPCs: {there}",
+                write="fips=False, or an egress subnet for what calls it",
+            )
+        return service.name
+
+    def _add_gateway(self, service: Service) -> ec2.GatewayVpcEndpoint:
+        endpoint = ec2.GatewayVpcEndpoint(
+            self._scope,
+            _construct_id(service.name),
+            vpc=self._vpc,
+            service=ec2.GatewayVpcEndpointAwsService(service.name),
+            subnets=list(self._gateway_subnets),
+        )
+        self._restrict(service, endpoint)
+        return endpoint
+
+    def _add_interface(self, service: Service, name: str) -> ec2.InterfaceVpcEndpoint:
+        endpoint = ec2.InterfaceVpcEndpoint(
+            self._scope,
+            _construct_id(name),
+            vpc=self._vpc,
+            service=ec2.InterfaceVpcEndpointAwsService(name),
+            subnets=self._subnets,
+            security_groups=[self.group],
+            private_dns_enabled=service.private_dns,
+            open=False,
+        )
+        if service.policy:
+            self._restrict(service, endpoint)
+        if self._fips and name == service.name:
+            Annotations.of(self._scope).add_info(
+                f"{self._path}: there is no FIPS endpoint of {name} for VPCs; AWS's agents call its standard one"
+            )
+        return endpoint
+
+    def _restrict(self, service: Service, endpoint: ec2.InterfaceVpcEndpoint | ec2.GatewayVpcEndpoint) -> None:
+        if self._unrestricted:
+            return
+        stack = Stack.of(self._scope)
+        if self._organization_id is None:
+            caller, owner = ("aws:PrincipalAccount", stack.account), ("aws:ResourceAccount", stack.account)
+        else:
+            caller = ("aws:PrincipalOrgID", self._organization_id)
+            owner = ("aws:ResourceOrgID", self._organization_id)
+        actions = [f"{prefix}:*" for prefix in service.iam] or ["*"]
+        if service.name == "ecr.dkr":
+            actions = ["ecr:*"]
+        used = self._used[service.name] = _Resources()
+        own = iam.PolicyStatement(
+            sid="OwnCallersAndResources",
+            principals=[iam.AnyPrincipal()],
+            actions=actions,
+            resources=Lazy.list(used),
+            # Not every call has a resource whose owner AWS could compare.
+            conditions={"StringEquals": dict([caller]), "StringEqualsIfExists": dict([owner])},
+        )
+        endpoint.add_to_policy(own)
+        for statement in _exceptions(service, stack, dict([caller])):
+            endpoint.add_to_policy(statement)
+
+
+@jsii.implements(IStableListProducer)
+class _Resources:
+    """What workloads use of a service, as far as all of them say; known when everybody has been placed."""
+
+    def __init__(self) -> None:
+        self._named: set[str] = set()
+
+    def add(self, resources: Sequence[str]) -> None:
+        self._named |= set(resources)
+
+    def produce(self) -> list[str]:
+        return ["*"] if "*" in self._named or not self._named else sorted(self._named)
+
+
+def _exceptions(service: Service, stack: Stack, caller: Mapping[str, str]) -> list[iam.PolicyStatement]:
+    """What workloads need of resources that belong to AWS."""
+    if service.name == "s3":
+        # ECR gives layers out by pre-signed URLs of an account of AWS, which no condition on the caller meets.
+        return [
+            iam.PolicyStatement(
+                sid="ImageLayers",
+                principals=[iam.AnyPrincipal()],
+                actions=["s3:GetObject"],
+                resources=[layer_bucket(stack.partition, stack.region)],
+            )
+        ]
+    if service.name in ("ecr.api", "ecr.dkr"):
+        agent = f"arn:{stack.partition}:ecr:{stack.region}:*:repository/{_GUARDDUTY_AGENT}"
+        return [
+            iam.PolicyStatement(
+                sid="GuardDutyAgent",
+                principals=[iam.AnyPrincipal()],
+                actions=["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+                resources=[agent],
+                conditions={"StringEquals": dict(caller)},
+            )
+        ]
+    if service.name == "ssm":
+        public = f"arn:{stack.partition}:ssm:{stack.region}::parameter/aws/*"
+        return [
+            iam.PolicyStatement(
+                sid="PublicParameters",
+                principals=[iam.AnyPrincipal()],
+                actions=["ssm:GetParameter", "ssm:GetParameters", "ssm:GetParametersByPath"],
+                resources=[public],
+                conditions={"StringEquals": dict(caller)},
+            )
+        ]
+    return []
+
+
+def check_fips(path: str, region: str) -> None:
+    """Refuse FIPS endpoints where there are none.
+
+    Raises:
+        ValueError: the Region has none.
+    """
+    if not Token.is_unresolved(region) and not FIPS_REGIONS.fullmatch(region):
+        raise invalid(
+            path,
+            "fips",
+            f"True in {region}",
+            allowed="Regions of the United States, Canada and GovCloud, which have FIPS endpoints",
+            write="fips=False",
+        )
+
+
+def _of_vpc(scope: IConstruct, vpc: ec2.IVpc) -> dict[str, AnyEndpoint]:
+    """The endpoints that other constructs of the app added to a VPC, by their services."""
+    found: dict[str, AnyEndpoint] = {}
+    for construct in scope.node.root.node.find_all():
+        if not isinstance(construct, ec2.InterfaceVpcEndpoint | ec2.GatewayVpcEndpoint):
+            continue
+        l1 = construct.node.default_child
+        if isinstance(l1, ec2.CfnVPCEndpoint) and l1.vpc_id == vpc.vpc_id and l1.service_name:
+            written = Stack.of(construct).resolve(l1.service_name)
+            text = written if isinstance(written, str) else "".join(map(_part, written["Fn::Join"][1]))
+            service = service_of_endpoint(text)
+            if service:
+                found.setdefault(service, construct)
+    return found
+
+
+def _part(part: object) -> str:
+    return part if isinstance(part, str) else "${AWS::Region}"
+
+
+def _construct_id(name: str) -> str:
+    """`ecr.api` as `EcrApi`."""
+    return "".join(part.capitalize() for part in name.replace("-", ".").split("."))

@@ -1,0 +1,344 @@
+"""`PrivateNetwork`: a VPC in which nothing needs the internet, and endpoints for what is placed in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
+from constructs import Construct, DependencyGroup
+
+from secure_containers.custom_resource import default_security_group_closed, prefix_lists
+from secure_containers.ecr.repository_policy import check_organization
+from secure_containers.errors import check_list, check_type, invalid
+from secure_containers.logs import encrypted_log_group
+from secure_containers.network.addresses import Egress, WayOut, plan, zone_names
+from secure_containers.network.endpoints import AnyEndpoint, Endpoints, check_fips, known_service
+from secure_containers.network.new_vpc import new_vpc
+from secure_containers.rules.network.services import PULL_SERVICES
+from secure_containers.waivers import DefaultsOff, Waiver
+
+IMAGE_PULL: Final = PULL_SERVICES
+"""The services that pulling an image from a private registry takes, for `PrivateNetwork.require`."""
+_TYPES: Final = (
+    "AWS::EC2::VPC",
+    "AWS::EC2::Subnet",
+    "AWS::EC2::SecurityGroup",
+    "AWS::EC2::VPCEndpoint",
+    "AWS::KMS::Key",
+    "AWS::Logs::LogGroup",
+)
+
+
+class PrivateNetwork(Construct):
+    """A VPC without a way to the internet, and endpoints for what is placed in it.
+
+    Unasked:
+
+    - isolated subnets in three zones; no internet gateway, no NAT gateway, no public address;
+    - the default security group is closed, and flow logs go to an encrypted log group that is kept for a year;
+    - gateway endpoints of S3 and DynamoDB; an interface endpoint for each service that a workload declares by
+      `require`, added once, with a security group that lets in those workloads only;
+    - endpoint policies let through callers and resources of this account (or of an organization) only, besides the
+      bucket from which ECR gives out layers.
+
+    Addresses for egress subnets are kept free, so that `egress` can be added later without moving what runs.
+
+    Args:
+        scope: the parent.
+        id: the construct id.
+        cidr: the addresses of a new VPC, /16 at most. Left out: `10.0.0.0/16`.
+        zones: how many zones, 1 to 6, or their names. Left out: three, or two in us-west-1. A later change from up to
+            three to more moves the subnets.
+        egress: a way to the internet for workloads in `egress_subnets`; it shows in the template and in the costs.
+            Left out, there is none.
+        vpc: an existing VPC, imported or of another construct, in place of a new one. Its endpoints are found by
+            service if they are constructs of this app; its flow logs, default security group and DNS settings are its
+            owner's.
+        subnets: where workloads and endpoints go in an existing VPC. Left out: its isolated subnets, or its private
+            ones where it has none.
+        endpoints: endpoints that an existing VPC has and that this app does not make, by service, such as
+            `{"logs": ec2.InterfaceVpcEndpoint.from_interface_vpc_endpoint_attributes(...)}`. They are used, not
+            doubled.
+        organization_id: the AWS Organization whose callers and resources the endpoints let through. Left out: those of
+            this account.
+        dual_stack: give a new VPC IPv6 addresses too; egress subnets then lead out by an egress-only gateway.
+        fips: use FIPS endpoints, where AWS has them for VPCs. `environment` tells SDKs to.
+        encryption_key: encrypts the flow logs and the logs of what sets up the network. Left out, a key of its own.
+        log_retention: how long flow logs are kept. Left out: a year.
+        waivers: defaults to turn off and findings to accept, each with its reason.
+
+    Raises:
+        ValueError: an argument is wrong, contradicts another or weakens a default without a waiver.
+
+    Source: https://docs.aws.amazon.com/vpc/latest/privatelink/create-interface-endpoint.html
+    """
+
+    vpc: ec2.IVpc
+    """The VPC, for everything that takes one. Its public subnets, which only NAT gateways use, are not told."""
+    subnets: ec2.SubnetSelection
+    """Where workloads go: no route leads out of these subnets."""
+    environment: Mapping[str, str]
+    """Variables that workloads in this network need: which endpoints the AWS SDKs call."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        cidr: str | None = None,
+        zones: int | Sequence[str] | None = None,
+        egress: Egress | None = None,
+        vpc: ec2.IVpc | None = None,
+        subnets: ec2.SubnetSelection | None = None,
+        endpoints: Mapping[str, AnyEndpoint] | None = None,
+        organization_id: str | None = None,
+        dual_stack: bool = False,
+        fips: bool = False,
+        encryption_key: kms.IKey | None = None,
+        log_retention: logs.RetentionDays = logs.RetentionDays.ONE_YEAR,
+        waivers: Sequence[Waiver] = (),
+    ) -> None:
+        path = f"{scope.node.path}/{id}".lstrip("/")
+        stack = Stack.of(scope)
+        check_type(path, "egress", egress, Egress, allowed="a way out", write="egress=Egress.one_nat_gateway()")
+        through = egress is not None and egress.way is WayOut.GIVEN_SUBNETS
+        _refuse_mixture(
+            path,
+            vpc,
+            of_new={
+                "cidr": cidr,
+                "zones": zones,
+                "dual_stack": dual_stack or None,
+                "egress": None if through else egress,
+            },
+            of_existing={"subnets": subnets, "endpoints": endpoints, "egress": egress if through else None},
+        )
+        for name in endpoints or {}:
+            known_service(path, "endpoints", name.removesuffix("-fips"))
+        if organization_id is not None:
+            check_organization(path, "organization_id", organization_id)
+        if fips:
+            check_fips(path, stack.region)
+        leads_out = egress is not None and not through
+        if vpc is not None and subnets is None:
+            subnets = ec2.SubnetSelection(subnets=_own_subnets(path, vpc))
+        names = zone_names(path, stack, zones)
+        addresses = plan(path, cidr or "10.0.0.0/16", len(names), egress=leads_out)
+        super().__init__(scope, id)
+        self._off = DefaultsOff(self, path, waivers, types=_TYPES)
+        self._removal = (
+            RemovalPolicy.DESTROY if self._off.waived("SC-DEL-01") else RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
+        )
+        self._key = encryption_key
+        self._egress = egress
+        self._way_out_ready = DependencyGroup()
+        self._prefix_lists: Mapping[str, str] | None = None
+        self.environment = {"AWS_USE_FIPS_ENDPOINT": "true"} if fips else {}
+        self.vpc = vpc or new_vpc(self, names, addresses, egress, self._way_out_ready, dual_stack=dual_stack)
+        if vpc is None:
+            self._watch(log_retention)
+        self.subnets = subnets or ec2.SubnetSelection(subnets=self.vpc.isolated_subnets)
+        self._endpoints = Endpoints(
+            self,
+            vpc=self.vpc,
+            subnets=self.subnets,
+            gateway_subnets=[self.subnets, *([self.egress_subnets] if leads_out else [])],
+            organization_id=organization_id,
+            fips=fips,
+            given=dict(endpoints or {}),
+            search=vpc is not None,
+            unrestricted=self._off.waived("SC-NET-06"),
+        )
+        if vpc is None:
+            for name in ("s3", "dynamodb"):
+                self._endpoints.named(known_service(path, "require", name))
+        self._off.apply()
+
+    @property
+    def egress_subnets(self) -> ec2.SubnetSelection:
+        """Where workloads go that need the internet.
+
+        Raises:
+            ValueError: the network has no way out.
+        """
+        if self._egress is None:
+            raise invalid(
+                self.node.path,
+                "egress_subnets",
+                "no subnets",
+                allowed="networks with a way to the internet",
+                write="egress=Egress.one_nat_gateway()",
+            )
+        subnets = self._egress.subnets or self.vpc.private_subnets
+        return ec2.SubnetSelection(subnets=list(subnets))
+
+    def add_security_group(self, id: str, *, description: str) -> ec2.SecurityGroup:
+        """A security group for a workload, which lets nothing in and nothing out until somebody asks.
+
+        Args:
+            id: the construct id.
+            description: what the workload is.
+        """
+        return ec2.SecurityGroup(self, id, vpc=self.vpc, description=description, allow_all_outbound=False)
+
+    def require(self, workload: ec2.IConnectable, *services: str, resources: Sequence[str] = ()) -> None:
+        """Let a workload reach services of AWS: adds the endpoints that are missing, and opens the way to them.
+
+        What it opens stands in the workload's stack, so that the network can be shared over stacks.
+
+        Args:
+            workload: a service, function, job environment or security group of this network.
+            services: what the workload calls, as endpoints are named: `"logs"`, `"secretsmanager"`, or `*IMAGE_PULL`.
+            resources: ARNs of the only resources that the workload uses of these services. The endpoint's policy lets
+                through to no others, if everybody who requires the service names theirs. Left out: everything of this
+                account or organization.
+
+        Raises:
+            ValueError: a service is not known or has no endpoint of the kind that the network needs, or the workload
+                has no security group.
+        """
+        path = self.node.path
+        groups = workload.connections.security_groups
+        if not groups or not services:
+            raise invalid(
+                path,
+                "require",
+                "no security group" if services else "no service",
+                allowed="a workload with a security group, and services",
+                write='require(service, *IMAGE_PULL, "logs")',
+            )
+        check_list(path, "require(resources)", resources, str, allowed="ARNs", write="resources=[bucket.bucket_arn]")
+        for service in [known_service(path, "require", name) for name in dict.fromkeys(services)]:
+            endpoint = self._endpoints.named(service)
+            self._endpoints.narrow(service, resources)
+            for group in groups:
+                if service.gateway:
+                    group.add_egress_rule(
+                        ec2.Peer.prefix_list(self._prefix_list(service.name)),
+                        ec2.Port.tcp(443),
+                        f"HTTPS to {service.name} by its gateway endpoint",
+                    )
+                else:
+                    self._endpoints.admit(group, endpoint)  # type: ignore[arg-type]  # no gateway, so an interface
+
+    def require_internet(self, workload: ec2.IConnectable, *, ports: Sequence[int] = (443,)) -> None:
+        """Let a workload in `egress_subnets` reach the internet. Rule SC-NET-03 then asks for a waiver on it.
+
+        Args:
+            workload: a service, function, job environment or security group.
+            ports: TCP ports. Left out: HTTPS.
+
+        Raises:
+            ValueError: the network has no way out.
+        """
+        if self._egress is None:
+            raise invalid(
+                self.node.path,
+                "require_internet",
+                "no way out",
+                allowed="networks with a way to the internet",
+                write="egress=Egress.one_nat_gateway()",
+            )
+        for group in workload.connections.security_groups:
+            for port in ports:
+                group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(port), "to the internet")
+        if isinstance(workload, Construct):
+            workload.node.add_dependency(self._way_out_ready)
+
+    @property
+    def _kms_key(self) -> kms.IKey:
+        if self._key is None:
+            self._key = kms.Key(
+                self,
+                "Key",
+                description=f"Encrypts the logs of {self.node.path}",
+                enable_key_rotation=not self._off.waived("SC-KMS-01"),
+                removal_policy=self._removal,
+            )
+        return self._key
+
+    def _prefix_list(self, service: str) -> str:
+        if self._prefix_lists is None:
+            lists = prefix_lists(self, "PrefixLists", key=self._kms_key)
+            self._prefix_lists = {name: lists.get_att_string(name) for name in ("s3", "dynamodb")}
+        return self._prefix_lists[service]
+
+    def _watch(self, retention: logs.RetentionDays) -> None:
+        """Close the default security group, and log every flow."""
+        if not self._off.waived("SC-NET-09"):
+            default_security_group_closed(self, "DefaultSecurityGroup", vpc_id=self.vpc.vpc_id, key=self._kms_key)
+        if not self._off.waived("SC-NET-10"):
+            group = encrypted_log_group(
+                self, "FlowLogGroup", key=self._kms_key, retention=retention, removal_policy=self._removal
+            )
+            _add_flow_log(self, self.vpc.vpc_id, group)
+
+
+def _refuse_mixture(
+    path: str, vpc: ec2.IVpc | None, *, of_new: Mapping[str, object], of_existing: Mapping[str, object]
+) -> None:
+    """Arguments of a new VPC and of an existing one exclude each other."""
+    for name, value in (of_new if vpc else of_existing).items():
+        if value is not None:
+            raise invalid(
+                path,
+                name,
+                value,
+                allowed="only for a new VPC" if vpc else "only for an existing VPC",
+                write=f"{name} without vpc" if vpc else f"vpc=..., {name}=...",
+            )
+
+
+def _own_subnets(path: str, vpc: ec2.IVpc) -> list[ec2.ISubnet]:
+    subnets = vpc.isolated_subnets or vpc.private_subnets
+    if not subnets:
+        raise invalid(
+            path,
+            "vpc",
+            vpc.node.path,
+            allowed="a VPC with isolated or private subnets",
+            write="subnets=ec2.SubnetSelection(subnets=[...])",
+        )
+    return subnets
+
+
+def _add_flow_log(scope: Construct, vpc_id: str, group: logs.LogGroup) -> None:
+    stack = Stack.of(scope)
+    role = iam.Role(
+        scope,
+        "FlowLogRole",
+        description=f"Writes the flow logs of {scope.node.path}",
+        assumed_by=iam.ServicePrincipal(
+            "vpc-flow-logs.amazonaws.com",
+            conditions={
+                "StringEquals": {"aws:SourceAccount": stack.account},
+                "ArnLike": {
+                    "aws:SourceArn": stack.format_arn(service="ec2", resource="vpc-flow-log", resource_name="*")
+                },
+            },
+        ),
+    )
+    actions = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
+    policy = iam.ManagedPolicy(
+        role,
+        "Policy",
+        roles=[role],
+        description="Writes flow logs to one log group",
+        statements=[iam.PolicyStatement(actions=actions, resources=[group.log_group_arn])],
+    )
+    log = ec2.CfnFlowLog(
+        scope,
+        "FlowLog",
+        resource_id=vpc_id,
+        resource_type="VPC",
+        traffic_type="ALL",
+        log_destination_type="cloud-watch-logs",
+        log_group_name=group.log_group_name,
+        deliver_logs_permission_arn=role.role_arn,
+    )
+    log.node.add_dependency(policy)

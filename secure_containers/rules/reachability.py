@@ -1,0 +1,418 @@
+"""Rules about what workloads reach, and who reaches them: the proof, told as findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from secure_containers.rules.engine import Controls, Observations, Severity, template_rule
+from secure_containers.rules.network.model import Endpoint, Subnet, network
+from secure_containers.rules.network.reach import Judged, Obstacle, Unseen, judged
+from secure_containers.rules.network.workloads import unplaced_tasks, workloads
+from secure_containers.rules.template import Place, Template
+
+_WORKLOADS: Final = (
+    "AWS::ECS::Service",
+    "AWS::ECS::TaskSet",
+    "AWS::Events::Rule",
+    "AWS::Scheduler::Schedule",
+    "AWS::Batch::ComputeEnvironment",
+    "AWS::Lambda::Function",
+)
+_NETWORK_CONTROLS: Final = ("AC-21", "AC-3", "AC-3(7)", "AC-4", "AC-4(21)", "AC-6", "SC-7", "SC-7(11)", "SC-7(16)")
+_EC2_CONTROLS: Final = "https://docs.aws.amazon.com/securityhub/latest/userguide/ec2-controls.html"
+
+
+def _of(template: Template) -> Iterator[Judged]:
+    """What the proof says about the workloads of this template, whose network may stand in another."""
+    return (each for each in template.world.once(judged) if each.workload.resource.template is template)
+
+
+@template_rule("SC-NET-01", types=_WORKLOADS, guidelines=("private-registry-access", "private-subnets"))
+def unreachable_service(template: Template) -> Observations:
+    """A workload cannot reach something that it needs.
+
+    ## Why
+    A task in a private network that cannot pull its image, write its logs or read its secrets does not fail: it hangs,
+    PENDING or RUNNABLE, and its message seldom names the piece that is missing. All the pieces stand in the template:
+    names, routes, endpoints and their policies, security groups both ways, network ACLs.
+
+    What a workload needs is what it pulls, logs and reads before it starts, what its role may call and what its
+    environment names. Judged are Fargate services, scheduled Fargate tasks, Batch compute environments with the job
+    definitions of their platform, and functions in a VPC.
+
+    ## Fix
+    Add the piece that the finding names; `PrivateNetwork.require` adds the endpoint, its policy and both sides of the
+    security groups.
+
+    ## Bad
+    ```yaml
+    Resources:
+      Vpc:
+        Type: AWS::EC2::VPC
+        Properties: {CidrBlock: 10.0.0.0/16, EnableDnsSupport: true, EnableDnsHostnames: true}
+      Subnet:
+        Type: AWS::EC2::Subnet
+        Properties: {VpcId: !Ref Vpc, CidrBlock: 10.0.0.0/24}
+      Group:
+        Type: AWS::EC2::SecurityGroup
+        Properties:
+          GroupDescription: workers
+          VpcId: !Ref Vpc
+          SecurityGroupEgress: [{IpProtocol: tcp, FromPort: 443, ToPort: 443, CidrIp: 10.0.0.0/16}]
+      Worker:
+        Type: AWS::Lambda::Function
+        Properties:
+          Environment: {Variables: {QUEUE: !Ref Queue}}
+          VpcConfig: {SubnetIds: [!Ref Subnet], SecurityGroupIds: [!Ref Group]}
+      Queue:
+        Type: AWS::SQS::Queue
+    ```
+
+    ## Good
+    ```yaml
+    Resources:
+      Vpc:
+        Type: AWS::EC2::VPC
+        Properties: {CidrBlock: 10.0.0.0/16, EnableDnsSupport: true, EnableDnsHostnames: true}
+      Subnet:
+        Type: AWS::EC2::Subnet
+        Properties: {VpcId: !Ref Vpc, CidrBlock: 10.0.0.0/24}
+      Group:
+        Type: AWS::EC2::SecurityGroup
+        Properties:
+          GroupDescription: workers
+          VpcId: !Ref Vpc
+          SecurityGroupEgress: [{IpProtocol: tcp, FromPort: 443, ToPort: 443, CidrIp: 10.0.0.0/16}]
+      Endpoints:
+        Type: AWS::EC2::SecurityGroup
+        Properties:
+          GroupDescription: endpoints
+          VpcId: !Ref Vpc
+          SecurityGroupIngress:
+            - {IpProtocol: tcp, FromPort: 443, ToPort: 443, SourceSecurityGroupId: !Ref Group}
+      Sqs:
+        Type: AWS::EC2::VPCEndpoint
+        Properties:
+          VpcEndpointType: Interface
+          ServiceName: !Sub com.amazonaws.${AWS::Region}.sqs
+          VpcId: !Ref Vpc
+          SubnetIds: [!Ref Subnet]
+          SecurityGroupIds: [!Ref Endpoints]
+          PrivateDnsEnabled: true
+      Worker:
+        Type: AWS::Lambda::Function
+        Properties:
+          Environment: {Variables: {QUEUE: !Ref Queue}}
+          VpcConfig: {SubnetIds: [!Ref Subnet], SecurityGroupIds: [!Ref Group]}
+      Queue:
+        Type: AWS::SQS::Queue
+    ```
+    """
+    for each in _of(template):
+        for finding in each.findings:
+            if isinstance(finding.outcome, Obstacle):
+                yield each.workload.resource.violates(
+                    f"{each.workload.name} cannot {_and(finding.purposes)}: {finding.outcome.problem}",
+                    about=finding.service,
+                    fix=finding.outcome.fix,
+                )
+
+
+@template_rule(
+    "SC-NET-02",
+    types=(*_WORKLOADS, "AWS::ECS::TaskDefinition"),
+    guidelines=("private-registry-access",),
+    severity=Severity.WARNING,
+)
+def unproven_reachability(template: Template) -> Observations:
+    """Whether a workload reaches what it needs is not visible here.
+
+    ## Why
+    The subnets, endpoints or security groups of a network that was made elsewhere do not stand in the template, so
+    nothing is proven about whoever runs there. That is said, and not taken for a pass.
+
+    ## Fix
+    Judge the templates together when the network is one of them (`secure-containers check` on the whole `cdk.out`);
+    otherwise try it in the network itself, and waive the finding with what was tried.
+
+    ## Bad
+    ```yaml
+    Resources:
+      Worker:
+        Type: AWS::Lambda::Function
+        Properties:
+          Environment: {Variables: {QUEUE: !Ref Queue}}
+          VpcConfig: {SubnetIds: [subnet-0a1b2c3d], SecurityGroupIds: [sg-0a1b2c3d]}
+      Queue:
+        Type: AWS::SQS::Queue
+    ```
+
+    ## Good
+    ```yaml
+    Resources:
+      Worker:
+        Type: AWS::Lambda::Function
+        Properties:
+          Environment: {Variables: {QUEUE: !Ref Queue}}
+      Queue:
+        Type: AWS::SQS::Queue
+    ```
+    """
+    for each in _of(template):
+        for finding in each.findings:
+            if isinstance(finding.outcome, Unseen):
+                yield each.workload.resource.violates(
+                    f"not visible here: {finding.outcome.what}; so whether {each.workload.name} can "
+                    f"{_and(finding.purposes)} is not proven"
+                )
+    for definition in template.world.once(unplaced_tasks):
+        if definition.template is template:
+            yield definition.violates(
+                "not visible here: where this task runs, since no service, rule or schedule in these templates does"
+            )
+
+
+@template_rule(
+    "SC-NET-03",
+    types=_WORKLOADS,
+    guidelines=("controlled-egress", "narrow-security-groups"),
+    controls=Controls(nist_800_53_r5=_NETWORK_CONTROLS, source=_EC2_CONTROLS),
+)
+def internet_egress(template: Template) -> Observations:
+    """A workload can reach the internet at large.
+
+    ## Why
+    Whoever gets hold of the workload can fetch tools and send data anywhere. Most workloads call nothing but AWS, for
+    which endpoints serve.
+
+    ## Fix
+    Let its security group out to the endpoints' group and the prefix lists of S3 and DynamoDB only, or place it in
+    isolated subnets. Where it needs the internet, waive this finding with the reason.
+
+    ## Bad
+    ```yaml
+    Resources:
+      Vpc:
+        Type: AWS::EC2::VPC
+        Properties: {CidrBlock: 10.0.0.0/16}
+      Subnet:
+        Type: AWS::EC2::Subnet
+        Properties: {VpcId: !Ref Vpc, CidrBlock: 10.0.0.0/24}
+      Public:
+        Type: AWS::EC2::Subnet
+        Properties: {VpcId: !Ref Vpc, CidrBlock: 10.0.1.0/24}
+      Table:
+        Type: AWS::EC2::RouteTable
+        Properties: {VpcId: !Ref Vpc}
+      TableOfSubnet:
+        Type: AWS::EC2::SubnetRouteTableAssociation
+        Properties: {SubnetId: !Ref Subnet, RouteTableId: !Ref Table}
+      Out:
+        Type: AWS::EC2::Route
+        Properties: {RouteTableId: !Ref Table, DestinationCidrBlock: 0.0.0.0/0, NatGatewayId: !Ref Nat}
+      Nat:
+        Type: AWS::EC2::NatGateway
+        Properties: {SubnetId: !Ref Public, AllocationId: eipalloc-0a1b2c3d}
+      PublicTable:
+        Type: AWS::EC2::RouteTable
+        Properties: {VpcId: !Ref Vpc}
+      TableOfPublic:
+        Type: AWS::EC2::SubnetRouteTableAssociation
+        Properties: {SubnetId: !Ref Public, RouteTableId: !Ref PublicTable}
+      ToInternet:
+        Type: AWS::EC2::Route
+        Properties: {RouteTableId: !Ref PublicTable, DestinationCidrBlock: 0.0.0.0/0, GatewayId: !Ref Gateway}
+      Gateway:
+        Type: AWS::EC2::InternetGateway
+      Group:
+        Type: AWS::EC2::SecurityGroup
+        Properties: {GroupDescription: workers, VpcId: !Ref Vpc}
+      Worker:
+        Type: AWS::Lambda::Function
+        Properties:
+          VpcConfig: {SubnetIds: [!Ref Subnet], SecurityGroupIds: [!Ref Group]}
+    ```
+
+    ## Good
+    ```yaml
+    Resources:
+      Vpc:
+        Type: AWS::EC2::VPC
+        Properties: {CidrBlock: 10.0.0.0/16}
+      Subnet:
+        Type: AWS::EC2::Subnet
+        Properties: {VpcId: !Ref Vpc, CidrBlock: 10.0.0.0/24}
+      Group:
+        Type: AWS::EC2::SecurityGroup
+        Properties:
+          GroupDescription: workers
+          VpcId: !Ref Vpc
+          SecurityGroupEgress: [{IpProtocol: tcp, FromPort: 443, ToPort: 443, CidrIp: 10.0.0.0/16}]
+      Worker:
+        Type: AWS::Lambda::Function
+        Properties:
+          VpcConfig: {SubnetIds: [!Ref Subnet], SecurityGroupIds: [!Ref Group]}
+    ```
+    """
+    for each in _of(template):
+        for way in each.leaves[:1]:
+            yield each.workload.resource.violates(
+                f"{each.workload.name} can reach the internet: {way}, and its security group lets it out there"
+            )
+
+
+@template_rule(
+    "SC-NET-04",
+    types=_WORKLOADS,
+    guidelines=("private-subnets", "narrow-security-groups"),
+    controls=Controls(nist_800_53_r5=_NETWORK_CONTROLS, source=_EC2_CONTROLS),
+)
+def internet_ingress(template: Template) -> Observations:
+    """A workload can be reached from the internet.
+
+    ## Why
+    Everybody can try the workload's every weakness, all day.
+
+    ## Fix
+    Place it in private subnets without a public address, behind an internal load balancer, with a security group that
+    lets in its clients only. Where it has to face the internet, waive this finding with the reason.
+
+    ## Bad
+    ```yaml
+    Resources:
+      Balancer:
+        Type: AWS::ElasticLoadBalancingV2::LoadBalancer
+        Properties: {Scheme: internet-facing}
+      Listener:
+        Type: AWS::ElasticLoadBalancingV2::Listener
+        Properties:
+          LoadBalancerArn: !Ref Balancer
+          DefaultActions: [{Type: forward, TargetGroupArn: !Ref Targets}]
+      Targets:
+        Type: AWS::ElasticLoadBalancingV2::TargetGroup
+      Service:
+        Type: AWS::ECS::Service
+        Properties:
+          LaunchType: FARGATE
+          LoadBalancers: [{TargetGroupArn: !Ref Targets, ContainerName: web, ContainerPort: 8443}]
+          NetworkConfiguration: {AwsvpcConfiguration: {Subnets: [subnet-0a1b2c3d]}}
+    ```
+
+    ## Good
+    ```yaml
+    Resources:
+      Balancer:
+        Type: AWS::ElasticLoadBalancingV2::LoadBalancer
+        Properties: {Scheme: internal}
+      Listener:
+        Type: AWS::ElasticLoadBalancingV2::Listener
+        Properties:
+          LoadBalancerArn: !Ref Balancer
+          DefaultActions: [{Type: forward, TargetGroupArn: !Ref Targets}]
+      Targets:
+        Type: AWS::ElasticLoadBalancingV2::TargetGroup
+      Service:
+        Type: AWS::ECS::Service
+        Properties:
+          LaunchType: FARGATE
+          LoadBalancers: [{TargetGroupArn: !Ref Targets, ContainerName: web, ContainerPort: 8443}]
+          NetworkConfiguration: {AwsvpcConfiguration: {Subnets: [subnet-0a1b2c3d]}}
+    ```
+    """
+    for each in _of(template):
+        for way in each.entered[:1]:
+            yield each.workload.resource.violates(f"{each.workload.name} can be reached from the internet: {way}")
+
+
+@template_rule(
+    "SC-NET-05",
+    types=("AWS::EC2::VPCEndpoint",),
+    guidelines=("private-registry-access",),
+    severity=Severity.WARNING,
+)
+def endpoint_outside_zone(template: Template) -> Observations:
+    """An endpoint has no interface in a zone where workloads of its VPC run.
+
+    ## Why
+    Their calls go to another zone: they cost more, and when that zone fails, so do the workloads that were spread over
+    zones in order not to.
+
+    ## Fix
+    Give the endpoint a subnet in each zone in which workloads run.
+
+    ## Bad
+    ```yaml
+    Resources:
+      Vpc:
+        Type: AWS::EC2::VPC
+        Properties: {CidrBlock: 10.0.0.0/16, EnableDnsHostnames: true}
+      SubnetA:
+        Type: AWS::EC2::Subnet
+        Properties: {VpcId: !Ref Vpc, CidrBlock: 10.0.0.0/24, AvailabilityZone: eu-central-1a}
+      SubnetB:
+        Type: AWS::EC2::Subnet
+        Properties: {VpcId: !Ref Vpc, CidrBlock: 10.0.1.0/24, AvailabilityZone: eu-central-1b}
+      Logs:
+        Type: AWS::EC2::VPCEndpoint
+        Properties:
+          VpcEndpointType: Interface
+          ServiceName: com.amazonaws.eu-central-1.logs
+          VpcId: !Ref Vpc
+          SubnetIds: [!Ref SubnetA]
+      Worker:
+        Type: AWS::Lambda::Function
+        Properties:
+          VpcConfig: {SubnetIds: [!Ref SubnetA, !Ref SubnetB], SecurityGroupIds: [sg-0a1b2c3d]}
+    ```
+
+    ## Good
+    ```yaml
+    Resources:
+      Vpc:
+        Type: AWS::EC2::VPC
+        Properties: {CidrBlock: 10.0.0.0/16, EnableDnsHostnames: true}
+      SubnetA:
+        Type: AWS::EC2::Subnet
+        Properties: {VpcId: !Ref Vpc, CidrBlock: 10.0.0.0/24, AvailabilityZone: eu-central-1a}
+      SubnetB:
+        Type: AWS::EC2::Subnet
+        Properties: {VpcId: !Ref Vpc, CidrBlock: 10.0.1.0/24, AvailabilityZone: eu-central-1b}
+      Logs:
+        Type: AWS::EC2::VPCEndpoint
+        Properties:
+          VpcEndpointType: Interface
+          ServiceName: com.amazonaws.eu-central-1.logs
+          VpcId: !Ref Vpc
+          SubnetIds: [!Ref SubnetA, !Ref SubnetB]
+      Worker:
+        Type: AWS::Lambda::Function
+        Properties:
+          VpcConfig: {SubnetIds: [!Ref SubnetA, !Ref SubnetB], SecurityGroupIds: [sg-0a1b2c3d]}
+    ```
+    """
+    net = template.world.once(network)
+    used: dict[object, dict[str, Subnet]] = {}
+    for workload in template.world.once(workloads):
+        for place in workload.subnets:
+            subnet = net.subnets.get(place)
+            if subnet is not None:
+                used.setdefault(subnet.vpc, {})[subnet.zone] = subnet
+    for endpoints in net.endpoints.values():
+        for endpoint in endpoints:
+            if endpoint.resource.template is not template or endpoint.gateway:
+                continue
+            for zone in sorted(used.get(endpoint.vpc, {}).keys() - _zones(endpoint, net.subnets)):
+                subnet = used[endpoint.vpc][zone]
+                yield endpoint.resource.violates(
+                    f"it has no interface in the zone of the subnet {subnet.resource.logical_id}, where workloads run",
+                    at="Properties.SubnetIds",
+                )
+
+
+def _zones(endpoint: Endpoint, subnets: Mapping[Place, Subnet]) -> set[str]:
+    return {subnets[place].zone for place in endpoint.subnets if place in subnets}
+
+
+def _and(purposes: tuple[str, ...]) -> str:
+    return " and ".join([", ".join(purposes[:-1]), purposes[-1]] if len(purposes) > 1 else purposes)

@@ -18,6 +18,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct, IConstruct
 
+from secure_containers.errors import invalid
 from secure_containers.logs import encrypted_log_group
 from secure_containers.waivers import Waiver, waive
 
@@ -167,6 +168,9 @@ def _made(stack: Stack, job: Job, key: kms.IKey) -> IConstruct:
     if made is None:
         made = Construct(stack, job.name)
         _make(made, job, key)
+    elif made.node.try_find_child("Function") is None:
+        allowed = "an id that is not that of the function which this library makes in the stack"
+        raise invalid(made.node.path, "id", job.name, allowed=allowed, write="another id for that construct")
     return made
 
 

@@ -26,7 +26,7 @@ def diagram(templates: Sequence[Template]) -> str:
         lines += _vpc(net, place, vpc.resource)
     workloads = world.once(judged)
     flows = [line for each in workloads for line in _flows(net, each)]
-    carried = {place for each in workloads for place in each.workload.groups}
+    carried = {place for each in workloads for place, _ in each.workload.groups}
     flows += [line for place in net.vpcs for line in _waiting(net, place, carried)]
     return "\n".join([*lines, *dict.fromkeys(flows), ""])
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Mapping
-from functools import cache
-from importlib import resources
+from collections.abc import Callable
 from typing import Final
 
 from secure_containers.rules.engine import Controls, Observations, resource_rule, statement_rule
 from secure_containers.rules.partitions import PLACEHOLDER, arn_parts
-from secure_containers.rules.policies import PolicyKind, Statement
+from secure_containers.rules.policies import PolicyKind, Statement, has_resource_level
 from secure_containers.rules.template import Resource, Value
 
 _IAM_CONTROLS: Final = "https://docs.aws.amazon.com/securityhub/latest/userguide/iam-controls.html"
@@ -373,20 +370,6 @@ def permissions_to_users(resource: Resource) -> Observations:
                 yield value.violates(
                     "the policy is attached to users" if name == "Users" else f"the user has {name} of its own"
                 )
-
-
-def has_resource_level(action: str) -> bool:
-    """Whether IAM can restrict an action to resources; what is not known is taken to be restrictable."""
-    service, _, name = action.lower().partition(":")
-    return name not in _actions_without_resource_level().get(service, frozenset())
-
-
-@cache
-def _actions_without_resource_level() -> Mapping[str, frozenset[str]]:
-    text = resources.files(__package__).joinpath("actions_without_resource_level.json").read_text(encoding="utf-8")
-    return {
-        service: frozenset(name.lower() for name in names) for service, names in json.loads(text)["actions"].items()
-    }
 
 
 def _names_no_resource(arn: str) -> bool:

@@ -393,7 +393,8 @@ class Intrinsics:
         if not isinstance(name, str):
             return Unknown(function)
         made_by_cdk = _CDK_OUTPUT.search(name) is not None
-        return Imported(name if made_by_cdk else function, _NOT_CHOSEN if made_by_cdk else _ANYTHING, stack, name)
+        expression = function if "${" in name else name
+        return Imported(expression, _NOT_CHOSEN if made_by_cdk else _ANYTHING, stack, name)
 
 
 @lru_cache

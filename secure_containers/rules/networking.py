@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from secure_containers.rules.engine import Controls, Observations, resource_rule, template_rule
-from secure_containers.rules.network.model import ANYWHERE, Endpoint, Peer, network
+from secure_containers.rules.network.model import ANYWHERE, Endpoint, Group, Peer, network
 from secure_containers.rules.network.services import FIPS_REGIONS, SERVICES
 from secure_containers.rules.policies import Statement, Unreadable
-from secure_containers.rules.template import Observation, Resource, Template, is_true
+from secure_containers.rules.template import Observation, Place, Resource, Template, is_true
 
 _EC2: Final = "https://docs.aws.amazon.com/securityhub/latest/userguide/ec2-controls.html"
 _NARROW: Final = (
@@ -137,7 +137,7 @@ def open_ingress(template: Template) -> Observations:
           SecurityGroupIngress: [{IpProtocol: tcp, FromPort: 443, ToPort: 443, SourceSecurityGroupId: sg-0a1b2c3d}]
     ```
     """
-    for group in template.world.once(network).groups.values():
+    for group in _groups(template):
         yield from _open_rules(template, group.ingress, "in")
 
 
@@ -176,14 +176,26 @@ def open_egress(template: Template) -> Observations:
           SecurityGroupEgress: [{IpProtocol: tcp, FromPort: 443, ToPort: 443, CidrIp: 10.0.0.0/16}]
     ```
     """
-    for group in template.world.once(network).groups.values():
-        if group.egress_by_default and group.resource.template is template:
+    for group in _groups(template):
+        if group.open_by_default and group.resource.template is template:
             yield group.resource.violates(
                 "SecurityGroupEgress is not set, which means everything to anywhere",
                 at="Properties.SecurityGroupEgress",
             )
+            continue
         everything = [rule for rule in group.egress if rule.protocol in ("-1", "all") or rule.ports == (0, 65535)]
         yield from _open_rules(template, everything, "out")
+
+
+def _groups(template: Template) -> Iterator[Group]:
+    """The security groups that stand in this template or to which it adds rules; default groups are SC-NET-09's."""
+    net, world = template.world.once(network), template.world
+    places: list[Place] = [*template.of_type("AWS::EC2::SecurityGroup")]
+    for rule in template.of_type("AWS::EC2::SecurityGroupIngress", "AWS::EC2::SecurityGroupEgress"):
+        places += world.places(rule, "GroupId")
+    for place in dict.fromkeys(places):
+        if place in net.groups and place not in net.vpcs:
+            yield net.groups[place]
 
 
 def _open_rules(template: Template, rules: Iterable[Peer], way: str) -> Iterator[Observation]:
@@ -415,7 +427,7 @@ def undeployable_endpoint(template: Template) -> Observations:
                 and endpoint.service is not None
                 and vpc is not None
                 and _can_stand_together(endpoint, other)
-                and (not endpoint.gateway or set(endpoint.tables) & set(other.tables))
+                and (not endpoint.gateway or _tables(endpoint) & _tables(other))
             ]
             if twins:
                 yield endpoint.resource.violates(
@@ -423,7 +435,7 @@ def undeployable_endpoint(template: Template) -> Observations:
                     + ("route table" if endpoint.gateway else "VPC and host names")
                 )
             house = net.vpcs.get(vpc) if vpc is not None else None
-            if endpoint.private_dns and house is not None and not house.resolves_names:
+            if endpoint.private_dns and house is not None and not house.keeps_names:
                 yield endpoint.resource.violates(
                     f"private DNS is on, and the VPC {house.resource.logical_id} has not both DNS settings on",
                     at="Properties.PrivateDnsEnabled",
@@ -453,8 +465,13 @@ def _own_mistakes(endpoint: Endpoint) -> Iterator[Observation]:
         )
 
 
+def _tables(endpoint: Endpoint) -> set[Place]:
+    return {table for table, _ in endpoint.tables}
+
+
 def _can_stand_together(one: Endpoint, other: Endpoint) -> bool:
-    return not any((what, not holds) in other.given for what, holds in one.given)
+    (here, given), (there, others) = one.holding, other.holding
+    return here is not there or not any((what, not holds) in others for what, holds in given)
 
 
 def _endpoints(template: Template) -> Iterator[Endpoint]:

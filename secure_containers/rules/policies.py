@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
+from functools import cache, cached_property
+from importlib import resources
 from typing import Any, Final
 
 from secure_containers.rules.template import Observation, Resource, Template, Value
@@ -225,6 +227,21 @@ def _as_written(resource: Resource) -> Mapping[str, Any]:
 def _some(value: Value, test: Callable[[str, Value], bool]) -> bool:
     """Whether some entry of an object passes a test in every variant."""
     return isinstance(value.data, dict) and any(all(test(key, each) for each in value.child(key)) for key in value.data)
+
+
+def has_resource_level(action: str) -> bool:
+    """Whether IAM can restrict an action to resources; what is not known is taken to be restrictable."""
+    service, _, name = action.lower().partition(":")
+    return name not in _actions_without_resource_level().get(service, frozenset())
+
+
+@cache
+def _actions_without_resource_level() -> Mapping[str, frozenset[str]]:
+    """By service, in lower case, the actions for which only `*` can stand as a resource."""
+    text = resources.files(__package__).joinpath("actions_without_resource_level.json").read_text(encoding="utf-8")
+    return {
+        service: frozenset(name.lower() for name in names) for service, names in json.loads(text)["actions"].items()
+    }
 
 
 def _documents(resource: Resource, path: tuple[str, ...]) -> Iterator[Value]:

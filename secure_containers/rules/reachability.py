@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from secure_containers.rules.engine import Controls, Observations, Severity, template_rule
 from secure_containers.rules.network.model import Endpoint, Subnet, network
-from secure_containers.rules.network.reach import Judged, Obstacle, Unseen, judged
+from secure_containers.rules.network.reach import Judged, Obstacle, Unseen, judged_by_template
 from secure_containers.rules.network.workloads import unplaced_tasks, workloads
-from secure_containers.rules.template import Place, Template
+from secure_containers.rules.template import Place, Template, World
 
 _WORKLOADS: Final = (
     "AWS::ECS::Service",
@@ -18,14 +18,15 @@ _WORKLOADS: Final = (
     "AWS::Scheduler::Schedule",
     "AWS::Batch::ComputeEnvironment",
     "AWS::Lambda::Function",
+    "AWS::Serverless::Function",
 )
 _NETWORK_CONTROLS: Final = ("AC-21", "AC-3", "AC-3(7)", "AC-4", "AC-4(21)", "AC-6", "SC-7", "SC-7(11)", "SC-7(16)")
 _EC2_CONTROLS: Final = "https://docs.aws.amazon.com/securityhub/latest/userguide/ec2-controls.html"
 
 
-def _of(template: Template) -> Iterator[Judged]:
+def _of(template: Template) -> Sequence[Judged]:
     """What the proof says about the workloads of this template, whose network may stand in another."""
-    return (each for each in template.world.once(judged) if each.workload.resource.template is template)
+    return template.world.once(judged_by_template).get(template, [])
 
 
 @template_rule("SC-NET-01", types=_WORKLOADS, guidelines=("private-registry-access", "private-subnets"))
@@ -163,8 +164,8 @@ def unproven_reachability(template: Template) -> Observations:
         for finding in each.findings:
             if isinstance(finding.outcome, Unseen):
                 yield each.workload.resource.violates(
-                    f"not visible here: {finding.outcome.what}; so whether {each.workload.name} can "
-                    f"{_and(finding.purposes)} is not proven"
+                    f"not visible here: {finding.outcome.what}; so it is not proven that {each.workload.name} can "
+                    f"{_and(finding.purposes) or 'do what needs it'}"
                 )
     for definition in template.world.once(unplaced_tasks):
         if definition.template is template:
@@ -391,23 +392,28 @@ def endpoint_outside_zone(template: Template) -> Observations:
           VpcConfig: {SubnetIds: [!Ref SubnetA, !Ref SubnetB], SecurityGroupIds: [sg-0a1b2c3d]}
     ```
     """
-    net = template.world.once(network)
-    used: dict[object, dict[str, Subnet]] = {}
-    for workload in template.world.once(workloads):
+    net, used = template.world.once(network), template.world.once(_zones_in_use)
+    for resource in template.of_type("AWS::EC2::VPCEndpoint"):
+        for endpoint in net.endpoints_by_resource.get(resource, ()):
+            zones = used.get(endpoint.vpc, {}) if not endpoint.gateway else {}
+            for zone in sorted(zones.keys() - _zones(endpoint, net.subnets)):
+                subnet = zones[zone].resource.logical_id
+                yield resource.violates(
+                    f"it has no interface in the zone of the subnet {subnet}, where workloads run",
+                    at="Properties.SubnetIds",
+                )
+
+
+def _zones_in_use(world: World) -> Mapping[Place | None, Mapping[str, Subnet]]:
+    """The zones of each VPC in which workloads run, and a subnet in each."""
+    net = world.once(network)
+    found: dict[Place | None, dict[str, Subnet]] = {}
+    for workload in world.once(workloads):
         for place in workload.subnets:
             subnet = net.subnets.get(place)
             if subnet is not None:
-                used.setdefault(subnet.vpc, {})[subnet.zone] = subnet
-    for endpoints in net.endpoints.values():
-        for endpoint in endpoints:
-            if endpoint.resource.template is not template or endpoint.gateway:
-                continue
-            for zone in sorted(used.get(endpoint.vpc, {}).keys() - _zones(endpoint, net.subnets)):
-                subnet = used[endpoint.vpc][zone]
-                yield endpoint.resource.violates(
-                    f"it has no interface in the zone of the subnet {subnet.resource.logical_id}, where workloads run",
-                    at="Properties.SubnetIds",
-                )
+                found.setdefault(subnet.vpc, {}).setdefault(subnet.zone, subnet)
+    return found
 
 
 def _zones(endpoint: Endpoint, subnets: Mapping[Place, Subnet]) -> set[str]:
@@ -415,4 +421,4 @@ def _zones(endpoint: Endpoint, subnets: Mapping[Place, Subnet]) -> set[str]:
 
 
 def _and(purposes: tuple[str, ...]) -> str:
-    return " and ".join([", ".join(purposes[:-1]), purposes[-1]] if len(purposes) > 1 else purposes)
+    return " and ".join(filter(None, [", ".join(purposes[:-1]), *purposes[-1:]]))

@@ -264,11 +264,17 @@ class Template:
         found: _Gathered = self._gathered[gather]
         return found
 
+    @property
+    def outputs(self) -> list[tuple[str, Mapping[str, Any]]]:
+        """The entries of `Outputs`."""
+        outputs = self.body.get("Outputs")
+        entries = outputs.items() if isinstance(outputs, dict) else ()
+        return [(name, entry) for name, entry in entries if isinstance(entry, dict)]
+
     def output(self, name: str) -> list[Value]:
         """Every value that an output of this stack can have."""
-        outputs = self.body.get("Outputs")
-        entry = outputs.get(name) if isinstance(outputs, dict) else None
-        if not isinstance(entry, dict):
+        entry = dict(self.outputs).get(name)
+        if entry is None:
             return []
         bearer = Resource(self, name, "Output", entry)
         return self.values(entry.get("Value"), f"Outputs.{name}", bearer, bearer.given)
@@ -359,14 +365,24 @@ class World:
         sources = self._sources(value) if steps else []
         return [found for source in sources for found in self.follow(source, steps=steps - 1)] or [value]
 
+    def named_output(self, name: str) -> Value | None:
+        """What the one output or export of that name gives; texts keep the names of what they take from others."""
+        places = self._outputs.get(name, ())
+        values = [value for template, output in places for value in template.output(output)]
+        return values[0] if len(values) == 1 else None
+
     def _sources(self, value: Value) -> list[Value]:
         data, template = value.data, value.resource.template
         if isinstance(data, Imported):
             if data.stack == "..":
                 return template.parent.get("Parameters", data.name) if template.parent else []
             if not data.stack:
-                export = self._exports.get(data.name)
-                return export[0].output(export[1]) if export else []
+                exports = [
+                    (exporter, output)
+                    for exporter, output in self._exports.get(data.name, ())
+                    if template.region is None or exporter.region in (None, template.region)
+                ]
+                return exports[0][0].output(exports[0][1]) if len(exports) == 1 else []
             stacks = self._stacks.get(data.stack, [])
             return stacks[0].output(data.name) if len(stacks) == 1 else []
         if isinstance(data, Reference) and data.attribute.startswith("Outputs."):
@@ -387,18 +403,26 @@ class World:
         return {template.parent: template for template in self.templates if template.parent is not None}
 
     @cached_property
-    def _exports(self) -> Mapping[str, tuple[Template, str]]:
-        """Template and output of each export; a name that two templates export tells nothing."""
+    def _exports(self) -> Mapping[str, list[tuple[Template, str]]]:
+        """Template and output of each export."""
         found: dict[str, list[tuple[Template, str]]] = {}
         for template in self.templates:
-            outputs = template.body.get("Outputs")
-            for name, entry in outputs.items() if isinstance(outputs, dict) else ():
-                export = entry.get("Export") if isinstance(entry, dict) else None
+            for name, entry in template.outputs:
+                export = entry.get("Export")
                 if isinstance(export, dict):
                     bearer = Resource(template, name, "Output", entry)
                     for exported in template.values(export.get("Name"), "Export.Name", bearer):
                         found.setdefault(exported.text, []).append((template, name))
-        return {name: exports[0] for name, exports in found.items() if len(exports) == 1}
+        return found
+
+    @cached_property
+    def _outputs(self) -> Mapping[str, list[tuple[Template, str]]]:
+        """Template and name of each output."""
+        found: dict[str, list[tuple[Template, str]]] = {}
+        for template in self.templates:
+            for name, _ in template.outputs:
+                found.setdefault(name, []).append((template, name))
+        return {**found, **self._exports}
 
 
 def _place(value: Value) -> Iterator[Place]:

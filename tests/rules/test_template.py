@@ -308,7 +308,7 @@ class TestTexts:
             ({"Fn::Select": [0, [either("Open", "a", "b")]]}, ["a", "b"]),
             ("{{resolve:ssm:/x}}", ["${{{resolve:ssm:/x}}}"]),
             ("x{{resolve:ssm:/x}}", ["x{{resolve:ssm:/x}}"]),
-            ({"Fn::ImportValue": "x"}, ["${Fn::ImportValue}"]),
+            ({"Fn::ImportValue": "x"}, ["${x}"]),
             ({"Ref": ["x"]}, ["${Ref}"]),
             ({"Fn::GetAtt": "Thing.A.B"}, ["${Thing.A.B}"]),
             ({"Fn::GetAtt": []}, ["${Fn::GetAtt}"]),

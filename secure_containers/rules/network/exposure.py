@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
-from secure_containers.rules.network.model import Group, Network, Way
-from secure_containers.rules.network.model import Peer as GroupRule
-from secure_containers.rules.network.workloads import Workload
+from secure_containers.rules.network.model import Group, Network, Peer, Way
+from secure_containers.rules.network.needs import Workload
 from secure_containers.rules.template import Place, Resource, Value, World
 
-_WIDE = 8
+_WIDE: Final = 8
 """A block of addresses with a shorter prefix than this is no network of anybody's own."""
 
 
@@ -18,7 +18,7 @@ def leaving(net: Network, workload: Workload) -> Iterator[str]:
     for version in (4, 6):
         for place in workload.subnets:
             subnet = net.subnets.get(place)
-            if subnet is None:
+            if subnet is None or net.blocked(subnet, outwards=True):
                 continue
             for way in net.internet_way(subnet, version=version):
                 public = version == 6 or workload.is_public_in(subnet)
@@ -27,65 +27,110 @@ def leaving(net: Network, workload: Workload) -> Iterator[str]:
 
 
 def _lets_out(net: Network, workload: Workload, vpc: Place | None, version: int) -> bool:
-    if not workload.groups:
-        return vpc not in net.closed_vpcs  # the default group lets everything out
-    groups = [net.groups[place] for place in workload.groups if place in net.groups]
-    return any(
-        group.egress_by_default or any(_is_wide(rule, version=version) for rule in group.egress) for group in groups
-    )
+    places = [place for place, _ in workload.groups] or ([vpc] if vpc is not None else [])
+    groups = [net.groups[place] for place in places if place in net.groups]
+    return any(_is_wide(rule, version=version) for group in groups for rule in group.egress)
 
 
 def entering(net: Network, workload: Workload, facing: Mapping[Place, Resource]) -> Iterator[str]:
-    """How a packet from the internet can get to the workload, by load balancers that face it or directly."""
+    """How a packet from the internet can get to the workload: by a load balancer, a function URL, or directly."""
+    for url in workload.open_urls:
+        if isinstance(url, Resource):
+            yield f"its function URL {url.logical_id} takes requests of everybody"
     for place in dict.fromkeys(workload.behind):
         if place in facing:
             yield f"the internet-facing load balancer {facing[place].logical_id} leads to it"
-    groups = [net.groups[place] for place in workload.groups if place in net.groups]
-    opened = next(((group, rule) for group in groups for rule in group.ingress if _is_wide(rule)), None)
+    groups = [net.groups[place] for place, _ in workload.groups if place in net.groups]
+    opened = [(group, rule) for group in groups for rule in group.ingress if _is_wide(rule)]
     for place in workload.subnets if opened else ():
         subnet = net.subnets.get(place)
-        if subnet is None or not workload.is_public_in(subnet):
+        if subnet is None or not workload.is_public_in(subnet) or net.blocked(subnet, outwards=False):
             continue
         if any(way.way is Way.INTERNET for way in net.internet_way(subnet)):
-            yield _direct(subnet.resource, *opened)  # type: ignore[misc]  # the loop runs only if it is there
+            yield _direct(subnet.resource, *opened[0])
 
 
-def _direct(subnet: Resource, group: Group, rule: GroupRule) -> str:
+def _direct(subnet: Resource, group: Group, rule: Peer) -> str:
     return (
         f"it has a public address in the subnet {subnet.logical_id}, and its security group "
         f"{group.resource.logical_id} lets {rule.cidr} in"
     )
 
 
-def _is_wide(rule: GroupRule, *, version: int | None = None) -> bool:
+def _is_wide(rule: Peer, *, version: int | None = None) -> bool:
     cidr = rule.cidr
-    return cidr is not None and version in (None, cidr.version) and cidr.prefixlen < _WIDE and rule.ports[1] >= 0
+    return cidr is not None and version in (None, cidr.version) and cidr.prefixlen < _WIDE
 
 
 def facing_load_balancers(world: World) -> Mapping[Place, Resource]:
     """Target groups, and classic load balancers, and the internet-facing load balancer that leads to each."""
-    faces = {
-        resource
-        for resource in world.of_type("AWS::ElasticLoadBalancingV2::LoadBalancer")
-        if any(value.text != "internal" for value in resource.get("Scheme"))
-        and not any(value.text == "gateway" for value in resource.get("Type"))
-    }
+    faces = {balancer: balancer for balancer in world.of_type(_BALANCER) if _faces_internet(world, balancer)}
     found: dict[Place, Resource] = {
         classic: classic
         for classic in world.of_type("AWS::ElasticLoadBalancing::LoadBalancer")
         if any(value.text != "internal" for value in classic.get("Scheme"))
     }
-    listeners: dict[Place, Resource] = {}
+    led = _led(world)
+    # A network load balancer may stand in front of an application load balancer, which then faces the internet too.
+    while faces:
+        groups = {group: faces[balancer] for balancer in faces for group in led.get(balancer, ())}
+        found |= groups
+        faces = {
+            place: groups[group]
+            for group in groups
+            if isinstance(group, Resource)
+            for place in _targets(world, group)
+            if isinstance(place, Resource) and place.type == _BALANCER and groups[group] is not place
+        }
+    return found
+
+
+_BALANCER: Final = "AWS::ElasticLoadBalancingV2::LoadBalancer"
+
+
+def _faces_internet(world: World, balancer: Resource) -> bool:
+    """By its scheme, which is internet-facing if left out, and unless its security groups name who may come in."""
+    if all(value.text == "internal" for value in balancer.get("Scheme")):
+        return False
+    if any(value.text == "gateway" for value in balancer.get("Type")):
+        return False
+    groups = [place for place in world.lists(balancer, "SecurityGroups") if isinstance(place, Resource)]
+    blocks = [
+        value.text
+        for group in groups
+        for values in group.get("SecurityGroupIngress")
+        for rule in values.items()
+        for name in ("CidrIp", "CidrIpv6")
+        for value in rule.get(name)
+        if not value.absent
+    ]
+    apart = {
+        place for rule in world.of_type("AWS::EC2::SecurityGroupIngress") for place in world.places(rule, "GroupId")
+    }
+    named = groups and not apart & set(groups) and blocks
+    return not named or any(block in ("0.0.0.0/0", "::/0") or "${" in block for block in blocks)
+
+
+def _led(world: World) -> Mapping[Place, list[Place]]:
+    """The target groups to which each load balancer leads."""
+    found: dict[Place, list[Place]] = {}
+    listeners: dict[Place, list[Place]] = {}
     for listener in world.of_type("AWS::ElasticLoadBalancingV2::Listener"):
         for place in world.places(listener, "LoadBalancerArn"):
-            if isinstance(place, Resource) and place in faces:
-                listeners[listener] = place
-                found |= dict.fromkeys(_forwarded(world, listener.get("DefaultActions")), place)
+            listeners.setdefault(listener, []).append(place)
+            found.setdefault(place, []).extend(_forwarded(world, listener.get("DefaultActions")))
     for rule in world.of_type("AWS::ElasticLoadBalancingV2::ListenerRule"):
-        for place in world.places(rule, "ListenerArn"):
-            if place in listeners:
-                found |= dict.fromkeys(_forwarded(world, rule.get("Actions")), listeners[place])
+        for listener_place in world.places(rule, "ListenerArn"):
+            for place in listeners.get(listener_place, ()):
+                found.setdefault(place, []).extend(_forwarded(world, rule.get("Actions")))
     return found
+
+
+def _targets(world: World, group: Resource) -> Iterator[Place]:
+    for targets in group.get("Targets"):
+        for target in targets.items():
+            for value in target.get("Id"):
+                yield from world.locate(value)
 
 
 def _forwarded(world: World, lists: list[Value]) -> Iterator[Place]:

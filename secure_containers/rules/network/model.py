@@ -6,17 +6,18 @@ guessed, and comes out as a text instead of a resource.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Final
 
-from secure_containers.rules.intrinsics import Given, Reference
+from secure_containers.rules.intrinsics import NOTHING_GIVEN, Given, Reference
+from secure_containers.rules.network.databases import ports_of
 from secure_containers.rules.network.services import GATEWAYS, PREFIX_LISTS, service_of_endpoint
 from secure_containers.rules.policies import Statement, Unreadable, statements_of
-from secure_containers.rules.template import Place, Resource, Value, World, is_true
+from secure_containers.rules.template import Place, Resource, Template, Value, World, is_true
 
 Cidr = IPv4Network | IPv6Network
 
@@ -25,6 +26,10 @@ EPHEMERAL: Final = (32768, 60999)
 """The ports to which answers come back on Linux; other clients use more."""
 _ANY_PROTOCOL: Final = ("-1", "all")
 _TCP: Final = (*_ANY_PROTOCOL, "tcp", "6")
+
+
+Holding = tuple[Template, Given]
+"""What holds where something stands: conditions, which mean something in their own template only."""
 
 
 class Way(Enum):
@@ -41,7 +46,7 @@ class Route:
     destination: str
     way: Way
     target: Place | None
-    given: Given
+    holding: Holding
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,7 @@ class AclEntry:
     """None when the template does not tell it."""
     ports: tuple[int, int]
     tcp: bool
+    always: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +65,7 @@ class Peer:
     """One rule of a security group: whom it lets through, on which ports."""
 
     ports: tuple[int, int]
-    given: Given
+    holding: Holding
     value: Value
     """Where the rule stands."""
     group: Place | None = None
@@ -67,9 +73,9 @@ class Peer:
     prefix_list: str | None = None
     """A gateway service's name, or the text of a list that is not known."""
     of_vpc: Place | None = None
-    """The VPC whose own CIDR is meant."""
+    """The VPC whose first block is meant."""
     unknown: bool = False
-    """The template does not tell whom."""
+    """The template does not tell whom, or on which ports."""
     protocol: str = "-1"
 
     def opens(self, port: int) -> bool:
@@ -82,13 +88,13 @@ class Peer:
 
 @dataclass(eq=False)
 class Group:
-    """A security group, its rules by whom they let through."""
+    """A security group, its rules by whom they let through; a VPC stands for its default group."""
 
     resource: Resource
     ingress: list[Peer] = field(default_factory=list)
     egress: list[Peer] = field(default_factory=list)
-    egress_by_default: bool = False
-    """CloudFormation opens a group without egress rules to everywhere."""
+    open_by_default: list[Value] = field(default_factory=list)
+    """Where it has no egress rule, so that AWS opens it to everywhere."""
 
     @cached_property
     def _ingress_groups(self) -> Mapping[Place | None, list[Peer]]:
@@ -112,7 +118,7 @@ class Subnet:
     zone: str
     cidr: IPv4Network | None
     public_addresses: bool
-    tables: list[tuple[Place, Given]] = field(default_factory=list)
+    tables: list[tuple[Place, Holding]] = field(default_factory=list)
     routes: list[Route] = field(default_factory=list)
     acl: list[Place] = field(default_factory=list)
 
@@ -121,8 +127,13 @@ class Subnet:
 class Vpc:
     resource: Resource
     cidrs: list[IPv4Network]
+    """Its blocks, the first one first."""
     resolves_names: bool
-    """Both DNS settings are on, which private DNS of endpoints needs."""
+    keeps_names: bool
+    """Besides resolving names it gives hosts names, which private DNS of endpoints needs."""
+    own_name_servers: bool = False
+    hosted_zones: list[str] = field(default_factory=list)
+    """The names of private hosted zones that answer in it."""
 
 
 @dataclass(eq=False)
@@ -136,16 +147,26 @@ class Endpoint:
     gateway: bool
     subnets: list[Place]
     groups: list[Place]
-    tables: list[Place]
+    tables: list[tuple[Place, Holding]]
     private_dns: bool
+    resolvers: str = ""
+    """Of S3's interface endpoints: whether private DNS is for all resolvers, or for inbound ones only."""
 
     @property
-    def given(self) -> Given:
-        return self.resource.given
+    def holding(self) -> Holding:
+        return self.resource.template, self.resource.given
 
     @cached_property
     def policy(self) -> Sequence[Statement | Unreadable]:
         return list(statements_of(self.resource))
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """VPC Block Public Access of an account and Region."""
+
+    resource: Resource
+    both_ways: bool
 
 
 @dataclass(eq=False)
@@ -158,15 +179,26 @@ class Network:
     endpoints: Mapping[tuple[Place | None, str | None], list[Endpoint]]
     """By VPC and service."""
     acls: Mapping[Place, Mapping[bool, list[AclEntry]]]
-    """The entries of each network ACL, those for egress under True."""
+    """The entries of each network ACL, those for egress under True; a VPC stands for its default ACL."""
     nat_subnets: Mapping[Place, list[Place]]
     closed_vpcs: frozenset[Place]
     """The VPCs whose default security group a custom resource closes."""
+    blocks: Sequence[Block]
+    unblocked: frozenset[Place]
+    """VPCs and subnets that are excluded from such blocks."""
 
     def endpoints_of(self, vpc: Place) -> Iterator[Endpoint]:
         for (place, _), endpoints in self.endpoints.items():
             if place == vpc:
                 yield from endpoints
+
+    @cached_property
+    def endpoints_by_resource(self) -> Mapping[Resource, list[Endpoint]]:
+        found: dict[Resource, list[Endpoint]] = {}
+        for endpoints in self.endpoints.values():
+            for endpoint in endpoints:
+                found.setdefault(endpoint.resource, []).append(endpoint)
+        return found
 
     def internet_way(self, subnet: Subnet, *, version: int = 4) -> list[Route]:
         """The routes that lead a packet for any address out of the subnet."""
@@ -181,44 +213,77 @@ class Network:
             case Way.EGRESS_ONLY:
                 return True
             case Way.NAT:
-                places = self.nat_subnets.get(route.target) if route.target is not None else None
-                subnets = [self.subnets[place] for place in places or () if place in self.subnets]
+                subnets = self._nat_subnets(route)
                 if not subnets:
                     return None
                 return all(any(each.way is Way.INTERNET for each in self.internet_way(subnet)) for subnet in subnets)
         return None
 
-    def acl_passes(
-        self, subnet: Subnet, remote: IPv4Network | None, *, outwards: bool, ports: tuple[int, int]
-    ) -> bool | None:
-        """Whether the subnet's network ACL lets TCP to (or from) `remote` through; a default ACL lets all through.
+    def blocked(self, subnet: Subnet, *, outwards: bool) -> bool:
+        """Whether Block Public Access keeps the subnet from the internet."""
+        template = subnet.resource.template
+        ways = [place for route in self.internet_way(subnet) for place in self.nat_subnets.get(route.target or "", ())]
+        if self.unblocked & {subnet.vpc, subnet.resource, *ways}:
+            return False
+        return any(
+            (block.both_ways or not outwards)
+            and (block.resource.template.account, block.resource.template.region) == (template.account, template.region)
+            for block in self.blocks
+        )
 
-        `remote` is None for addresses on the internet, or those that no template tells.
+    def acl_passes(
+        self, subnet: Subnet, remote: Sequence[IPv4Network] | None, *, outwards: bool, ports: tuple[int, int]
+    ) -> bool | None:
+        """Whether the subnet's network ACL lets TCP to (or from) `remote` through; None when that is not told.
+
+        `remote` is None for the internet, of whose addresses nobody knows which are meant.
         """
-        verdicts: list[bool | None] = []
-        for place in subnet.acl:
-            if place not in self.acls:
-                return None
-            verdicts.append(_acl_verdict(self.acls[place][outwards], remote or IPv4Network("0.0.0.0/0"), ports))
-        return None if None in verdicts else all(verdicts)
+        places = subnet.acl or [place for place in (subnet.vpc,) if place is not None and place in self.acls]
+        verdicts = [
+            _acl_verdict(self.acls[place][outwards], block, ports) if place in self.acls else None
+            for place in places
+            for block in (remote if remote is not None else [None])
+        ]
+        return False if False in verdicts else None if None in verdicts else True
+
+    def blocks_of(self, subnet: Subnet) -> Sequence[IPv4Network]:
+        """The addresses of a subnet; those of its VPC when its own are computed."""
+        if subnet.cidr is not None:
+            return [subnet.cidr]
+        vpc = self.vpcs.get(subnet.vpc) if subnet.vpc is not None else None
+        return vpc.cidrs if vpc is not None else []
+
+    def _nat_subnets(self, route: Route) -> list[Subnet]:
+        places = self.nat_subnets.get(route.target) if route.target is not None else None
+        return [self.subnets[place] for place in places or () if place in self.subnets]
 
 
 def network(world: World) -> Network:
     """The network of templates that are judged together."""
-    vpcs: dict[Place, Vpc] = {resource: _vpc(world, resource) for resource in world.of_type("AWS::EC2::VPC")}
-    acls = _acls(world)
+    vpcs = _vpcs(world)
+    closed = frozenset(_closed_vpcs(world))
     return Network(
         vpcs=vpcs,
         subnets=_subnets(world),
-        groups=_groups(world),
+        groups=_groups(world, vpcs, closed),
         endpoints=_endpoints(world),
-        acls=acls,
+        acls=_acls(world),
         nat_subnets={
             nat: world.places(nat, "SubnetId")
             for nat in world.of_type("AWS::EC2::NatGateway")
             if not any(kind.data == "private" for kind in nat.get("ConnectivityType"))
         },
-        closed_vpcs=frozenset(_closed_vpcs(world)),
+        closed_vpcs=closed,
+        blocks=[
+            Block(block, any(mode.text != "block-ingress" for mode in block.get("InternetGatewayBlockMode")))
+            for block in world.of_type("AWS::EC2::VPCBlockPublicAccessOptions")
+        ],
+        unblocked=frozenset(
+            place
+            for exclusion in world.of_type("AWS::EC2::VPCBlockPublicAccessExclusion")
+            for name in ("VpcId", "SubnetId")
+            for place in world.places(exclusion, name)
+        ),
     )
 
 
@@ -233,21 +298,36 @@ def _closed_vpcs(world: World) -> Iterator[Place]:
                 yield from (place for place in world.locate(value) if isinstance(place, Resource))
 
 
-def _vpc(world: World, resource: Resource) -> Vpc:
-    cidrs = [_cidr(each.text) for each in resource.get("CidrBlock")]
-    cidrs += [
-        _cidr(each.text)
-        for block in world.of_type("AWS::EC2::VPCCidrBlock")
-        if resource in world.places(block, "VpcId")
-        for each in block.get("CidrBlock")
-    ]
-    return Vpc(
-        resource,
-        [cidr for cidr in cidrs if isinstance(cidr, IPv4Network)],
+def _vpcs(world: World) -> dict[Place, Vpc]:
+    found: dict[Place, Vpc] = {}
+    for resource in world.of_type("AWS::EC2::VPC"):
         # Name resolution is on and host names are off where a template is silent.
-        all(value.absent or is_true(value.data) for value in resource.get("EnableDnsSupport"))
-        and all(is_true(value.data) for value in resource.get("EnableDnsHostnames")),
-    )
+        resolves = all(value.absent or is_true(value.data) for value in resource.get("EnableDnsSupport"))
+        keeps = all(is_true(value.data) for value in resource.get("EnableDnsHostnames"))
+        found[resource] = Vpc(resource, list(_blocks(resource)), resolves, resolves and keeps)
+    for block in world.of_type("AWS::EC2::VPCCidrBlock"):
+        for place in world.places(block, "VpcId"):
+            if place in found:
+                found[place].cidrs += _blocks(block)
+    for association in world.of_type("AWS::EC2::VPCDHCPOptionsAssociation"):
+        options = [place for place in world.places(association, "DhcpOptionsId") if isinstance(place, Resource)]
+        servers = [item.text for each in options for value in each.get("DomainNameServers") for item in value.items()]
+        for place in world.places(association, "VpcId"):
+            if place in found:
+                found[place].own_name_servers = any(server != "AmazonProvidedDNS" for server in servers)
+    for zone in world.of_type("AWS::Route53::HostedZone"):
+        members = (each for value in zone.get("VPCs") for item in value.items() for each in item.get("VPCId"))
+        for place in (place for each in members for place in world.locate(each)):
+            if place in found:
+                found[place].hosted_zones += [value.text.rstrip(".") for value in zone.get("Name")]
+    return found
+
+
+def _blocks(resource: Resource) -> Iterator[IPv4Network]:
+    for value in resource.get("CidrBlock"):
+        cidr = _cidr(value.text)
+        if isinstance(cidr, IPv4Network):
+            yield cidr
 
 
 def _subnets(world: World) -> dict[Place, Subnet]:
@@ -265,16 +345,27 @@ def _subnets(world: World) -> dict[Place, Subnet]:
         for place in world.places(association, "SubnetId"):
             if place in found:
                 found[place].tables += [
-                    (table, association.given) for table in world.places(association, "RouteTableId")
+                    (table, (association.template, value.given))
+                    for value in association.get("RouteTableId")
+                    for table in world.locate(value)
                 ]
     routes = _routes(world)
     for subnet in found.values():
-        subnet.routes = [route for table, _ in subnet.tables for route in routes.get(table, ())]
+        subnet.routes = [
+            replace(route, holding=_both(route.holding, holding))
+            for table, holding in subnet.tables
+            for route in routes.get(table, ())
+        ]
     for association in world.of_type("AWS::EC2::SubnetNetworkAclAssociation"):
         for place in world.places(association, "SubnetId"):
             if place in found:
                 found[place].acl += world.places(association, "NetworkAclId")
     return found
+
+
+def _both(one: Holding, other: Holding) -> Holding:
+    """Where two things hold; of conditions of two templates, those of the first that has any."""
+    return (one[0], one[1] | other[1]) if one[0] is other[0] or not other[1] else other
 
 
 _TARGETS: Final[Mapping[str, Way]] = {
@@ -310,7 +401,8 @@ def _routes(world: World) -> Mapping[Place, list[Route]]:
                 leads = Way.ELSEWHERE if is_vpn or (name == "GatewayId" and "vgw-" in value.text) else way
                 for table in world.places(resource, "RouteTableId"):
                     found.setdefault(table, []).extend(
-                        Route(destination, leads, target, value.given) for destination in destinations
+                        Route(destination, leads, target, (resource.template, value.given))
+                        for destination in destinations
                     )
     return found
 
@@ -319,11 +411,17 @@ def _endpoints(world: World) -> Mapping[tuple[Place | None, str | None], list[En
     found: dict[tuple[Place | None, str | None], list[Endpoint]] = {}
     for resource in world.of_type("AWS::EC2::VPCEndpoint"):
         kinds = [value.text for value in resource.get("VpcEndpointType")]
-        if any(kind not in ("Interface", "Gateway", "") for kind in kinds):
+        elsewhere = any(
+            resource.template.region not in (None, value.text)
+            for value in resource.get("ServiceRegion")
+            if isinstance(value.data, str)
+        )
+        if elsewhere or any(kind not in ("Interface", "Gateway", "") for kind in kinds):
             continue
         services = {service_of_endpoint(value.text) for value in resource.get("ServiceName")}
         service = services.pop() if len(services) == 1 else None
         gateway = kinds != ["Interface"]
+        dns = resource.get("DnsOptions", "PrivateDnsOnlyForInboundResolverEndpoint")
         vpcs: list[Place | None] = [*world.places(resource, "VpcId")]
         for vpc in vpcs or [None]:
             endpoint = Endpoint(
@@ -333,70 +431,99 @@ def _endpoints(world: World) -> Mapping[tuple[Place | None, str | None], list[En
                 gateway,
                 subnets=world.lists(resource, "SubnetIds"),
                 groups=world.lists(resource, "SecurityGroupIds"),
-                tables=world.lists(resource, "RouteTableIds"),
+                tables=[
+                    (place, (item.resource.template, item.given))
+                    for value in resource.get("RouteTableIds")
+                    for each in world.follow(value)
+                    for item in each.items()
+                    for place in world.locate(item)
+                ],
                 private_dns=not gateway and all(is_true(value.data) for value in resource.get("PrivateDnsEnabled")),
+                resolvers=dns[0].text if service == "s3" and dns else "",
             )
             found.setdefault((vpc, service), []).append(endpoint)
     return found
 
 
-def _groups(world: World) -> dict[Place, Group]:
+def _groups(world: World, vpcs: Mapping[Place, Vpc], closed: Set[Place]) -> dict[Place, Group]:
     found: dict[Place, Group] = {}
+    for vpc in vpcs.values():
+        group = found[vpc.resource] = Group(vpc.resource)
+        if vpc.resource not in closed:
+            # Members of a default group reach each other and everywhere.
+            here = Value(None, "Properties", vpc.resource)
+            group.ingress.append(Peer((0, 65535), _holding(here), here, group=vpc.resource))
+            group.egress += _everywhere(here)
     for resource in world.of_type("AWS::EC2::SecurityGroup"):
         group = found[resource] = Group(resource)
         for name, rules in (("SecurityGroupIngress", group.ingress), ("SecurityGroupEgress", group.egress)):
-            for values in resource.get(name):
-                for rule in values.items():
-                    rules.extend(_peers(world, rule, outwards=name == "SecurityGroupEgress"))
-        group.egress_by_default = any(value.absent or value.data == [] for value in resource.get("SecurityGroupEgress"))
+            for rule in (item for values in resource.get(name) for item in values.items()):
+                rules.extend(_peers(world, rule, outwards=name == "SecurityGroupEgress"))
+        group.open_by_default = [
+            value for value in resource.get("SecurityGroupEgress") if value.absent or value.data == []
+        ]
+    _add_standing_apart(world, found)
+    for group in found.values():
+        for value in group.open_by_default:
+            group.egress += _everywhere(value)
+    return found
+
+
+def _add_standing_apart(world: World, groups: Mapping[Place, Group]) -> None:
+    """Rules that are resources of their own."""
     for type_, outwards in (("AWS::EC2::SecurityGroupIngress", False), ("AWS::EC2::SecurityGroupEgress", True)):
         for resource in world.of_type(type_):
-            for place in world.places(resource, "GroupId"):
-                if place in found:
-                    if outwards:
-                        found[place].egress_by_default = False
-                    rules = found[place].egress if outwards else found[place].ingress
-                    for properties in resource.properties(resource.given):
-                        rules += _peers(world, properties, outwards=outwards)
-    return found
+            for group in (groups[place] for place in world.places(resource, "GroupId") if place in groups):
+                if outwards:
+                    # CloudFormation takes the default rule out when it adds another one (aws-cdk#987).
+                    group.open_by_default.clear()
+                rules = group.egress if outwards else group.ingress
+                for properties in resource.properties(resource.given):
+                    rules += _peers(world, properties, outwards=outwards)
+
+
+def _everywhere(value: Value) -> Iterator[Peer]:
+    for cidr in ANYWHERE:
+        yield Peer((0, 65535), (value.resource.template, value.given), value, cidr=cidr)
 
 
 def _peers(world: World, rule: Value, *, outwards: bool) -> Iterator[Peer]:
     if rule.unknown:
-        yield Peer((0, 65535), rule.given, rule, unknown=True)
+        yield Peer((0, 65535), _holding(rule), rule, unknown=True)
         return
     for protocol in rule.get("IpProtocol"):
-        ports = (0, 65535) if protocol.text in _ANY_PROTOCOL else _ports(rule)
-        common = {
-            "ports": ports,
-            "given": rule.given | protocol.given,
-            "value": rule,
-            "protocol": protocol.text.lower(),
-        }
-        for name in ("DestinationSecurityGroupId",) if outwards else ("SourceSecurityGroupId",):
-            for value in rule.get(name):
-                for place in world.locate(value):
-                    yield Peer(**common, group=place)  # type: ignore[arg-type]  # the common arguments are of mixed types
+        ports = (0, 65535) if protocol.text in _ANY_PROTOCOL else _ports(world, rule)
+        plain = Peer(
+            ports or (0, 65535), _holding(protocol), rule, unknown=ports is None, protocol=protocol.text.lower()
+        )
+        for value in rule.get("DestinationSecurityGroupId" if outwards else "SourceSecurityGroupId"):
+            for place in world.locate(value):
+                yield replace(plain, group=place, holding=_holding(value))
         for name in ("CidrIp", "CidrIpv6"):
             for value in rule.get(name):
                 if not value.absent:
-                    yield _address_peer(world, value, common)
+                    yield _address_peer(world, value, plain)
         for value in rule.get("DestinationPrefixListId" if outwards else "SourcePrefixListId"):
             if not value.absent:
-                yield Peer(**common, prefix_list=_prefix_list(world, value))  # type: ignore[arg-type]  # as above
+                yield replace(plain, prefix_list=_prefix_list(world, value), holding=_holding(value))
 
 
-def _address_peer(world: World, value: Value, common: Mapping[str, object]) -> Peer:
+def _holding(value: Value) -> Holding:
+    return value.resource.template, value.given
+
+
+def _address_peer(world: World, value: Value, plain: Peer) -> Peer:
+    plain = replace(plain, holding=_holding(value))
     for followed in world.follow(value):
         data = followed.data
         if isinstance(data, Reference) and data.attribute == "CidrBlock":
             place = followed.resource.template.resources.get(data.logical_id)
             if place is not None and place.type == "AWS::EC2::VPC":
-                return Peer(**common, of_vpc=place)  # type: ignore[arg-type]  # the common arguments are of mixed types
+                return replace(plain, of_vpc=place)
         cidr = _cidr(followed.text)
         if cidr is not None:
-            return Peer(**common, cidr=cidr)  # type: ignore[arg-type]  # as above
-    return Peer(**common, unknown=True)  # type: ignore[arg-type]  # as above
+            return replace(plain, cidr=cidr)
+    return replace(plain, unknown=True)
 
 
 def _prefix_list(world: World, value: Value) -> str:
@@ -419,14 +546,22 @@ def _prefix_list(world: World, value: Value) -> str:
     return value.text
 
 
-def _ports(rule: Value) -> tuple[int, int]:
-    first = [_number(value.text) for value in rule.get("FromPort")]
-    last = [_number(value.text) for value in rule.get("ToPort")]
-    # Ports that are not told are taken as none, the safe reading of a permission.
+def _ports(world: World, rule: Value) -> tuple[int, int] | None:
+    """The ports of a rule; None when the template does not tell them."""
+    first, last = ([_port(world, value) for value in rule.get(name)] for name in ("FromPort", "ToPort"))
     if None in (*first, *last):
-        return (-1, -1)
+        return None
     lowest, highest = max(each for each in first if each is not None), min(each for each in last if each is not None)
     return (0, 65535) if lowest == -1 else (lowest, highest)
+
+
+def _port(world: World, value: Value) -> int | None:
+    for followed in world.follow(value):
+        data = followed.data
+        if isinstance(data, Reference) and data.attribute.endswith("Port"):
+            database = followed.resource.template.resources.get(data.logical_id)
+            return next(iter(ports_of(database)), None) if database is not None else None
+    return 0 if value.absent else _number(value.text)
 
 
 def _acls(world: World) -> dict[Place, Mapping[bool, list[AclEntry]]]:
@@ -434,27 +569,33 @@ def _acls(world: World) -> dict[Place, Mapping[bool, list[AclEntry]]]:
         resource: {True: [], False: []} for resource in world.of_type("AWS::EC2::NetworkAcl")
     }
     for resource in world.of_type("AWS::EC2::NetworkAclEntry"):
+        if any(not value.absent for value in resource.get("Ipv6CidrBlock")):
+            continue
         for place in world.places(resource, "NetworkAclId"):
-            if place not in found:
-                continue
-            if any(not value.absent for value in resource.get("Ipv6CidrBlock")):
-                continue
-            outwards = any(is_true(value.data) for value in resource.get("Egress"))
-            protocol = next((value.text for value in resource.get("Protocol")), "-1")
-            ranges = [_range(value) for value in resource.get("PortRange")]
-            found[place][outwards].append(
-                AclEntry(
-                    number=next((_number(value.text) or 0 for value in resource.get("RuleNumber")), 0),
-                    allows=all(value.text.lower() == "allow" for value in resource.get("RuleAction")),
-                    cidr=next((_cidr(value.text) for value in resource.get("CidrBlock")), None),
-                    ports=ranges[0] if protocol != "-1" and ranges else (0, 65535),
-                    tcp=protocol in ("-1", "6", "tcp"),
-                )
-            )
+            if isinstance(place, Resource) and place.type == "AWS::EC2::VPC":
+                # The default network ACL, which lets everything through unless an entry before says otherwise.
+                entry = AclEntry(100, allows=True, cidr=ANYWHERE[0], ports=(0, 65535), tcp=True)
+                found.setdefault(place, {True: [entry], False: [entry]})
+            if place in found:
+                outwards = any(is_true(value.data) for value in resource.get("Egress"))
+                found[place][outwards].append(_entry(resource))
     for entries in found.values():
         for each in entries.values():
             each.sort(key=lambda entry: entry.number)
     return dict(found)
+
+
+def _entry(resource: Resource) -> AclEntry:
+    protocol = next((value.text for value in resource.get("Protocol")), "-1")
+    ranges = [_range(value) for value in resource.get("PortRange")]
+    return AclEntry(
+        number=next((_number(value.text) or 0 for value in resource.get("RuleNumber")), 0),
+        allows=all(value.text.lower() == "allow" for value in resource.get("RuleAction")),
+        cidr=next((_cidr(value.text) for value in resource.get("CidrBlock")), None),
+        ports=ranges[0] if protocol != "-1" and ranges else (0, 65535),
+        tcp=protocol in ("-1", "6", "tcp"),
+        always=resource.given == NOTHING_GIVEN,
+    )
 
 
 def _range(value: Value) -> tuple[int, int]:
@@ -462,20 +603,43 @@ def _range(value: Value) -> tuple[int, int]:
     return (0, 65535) if None in ends or value.absent else (ends[0] or 0, ends[1] or 0)
 
 
-def _acl_verdict(entries: Sequence[AclEntry], remote: IPv4Network, ports: tuple[int, int]) -> bool | None:
-    """The first entry decides that covers the packets; one that denies a part of them denies."""
+def _acl_verdict(entries: Sequence[AclEntry], remote: IPv4Network | None, ports: tuple[int, int]) -> bool | None:
+    """The first entry decides that covers the packets. One that covers some of their addresses leaves it open."""
+    open_, untold = [ports], False
     for entry in entries:
-        if not entry.tcp or entry.ports[0] > ports[1] or entry.ports[1] < ports[0]:
+        if not entry.tcp or not any(_overlap(entry.ports, each) for each in open_):
             continue
         if entry.cidr is None:
             return None
-        if not isinstance(entry.cidr, IPv4Network) or not entry.cidr.overlaps(remote):
+        if not isinstance(entry.cidr, IPv4Network) or (remote is not None and not entry.cidr.overlaps(remote)):
             continue
-        if not entry.allows:
+        whole = entry.cidr == ANYWHERE[0] if remote is None else remote.subnet_of(entry.cidr)
+        if not whole or (entry.allows and not entry.always):
+            # Nobody knows whether the addresses that are meant are among these.
+            told = not entry.always or (remote is None and not (entry.allows and entry.cidr.is_global))
+            untold = untold or not told
+        elif not entry.allows:
             return False
-        if entry.ports[0] <= ports[0] and entry.ports[1] >= ports[1] and remote.subnet_of(entry.cidr):
-            return True
-    return False
+        else:
+            open_ = [left for each in open_ for left in _without(each, entry.ports)]
+            if not open_:
+                return True
+    return None if untold else False
+
+
+def _overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    return one[0] <= other[1] and other[0] <= one[1]
+
+
+def _without(ports: tuple[int, int], taken: tuple[int, int]) -> Iterator[tuple[int, int]]:
+    """What is left of a range of ports."""
+    if not _overlap(ports, taken):
+        yield ports
+        return
+    if ports[0] < taken[0]:
+        yield (ports[0], taken[0] - 1)
+    if taken[1] < ports[1]:
+        yield (taken[1] + 1, ports[1])
 
 
 def _by_group(peers: Iterable[Peer]) -> Mapping[Place | None, list[Peer]]:

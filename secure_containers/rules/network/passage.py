@@ -8,15 +8,18 @@ from functools import lru_cache
 from typing import Final
 
 from secure_containers.rules.network.model import Endpoint
-from secure_containers.rules.network.workloads import Ask
-from secure_containers.rules.partitions import PLACEHOLDER, partition_of
-from secure_containers.rules.policies import Statement, Unreadable
+from secure_containers.rules.network.naming import told
+from secure_containers.rules.network.needs import Ask
+from secure_containers.rules.partitions import PLACEHOLDER
+from secure_containers.rules.policies import Statement, Unreadable, has_resource_level
 from secure_containers.rules.template import Template, Value
 
 _CALLER_KEYS: Final = ("aws:principalaccount", "aws:principalorgid", "aws:principalorgpaths", "aws:principalarn")
 _OWNER_KEYS: Final = ("aws:resourceaccount", "aws:resourceorgid", "aws:resourceorgpaths")
 _ACCOUNT_KEYS: Final = ("aws:principalaccount", "aws:resourceaccount")
 _WHERE_KEYS: Final = ("aws:sourcevpc", "aws:sourcevpce", "aws:viaawsservice", "aws:securetransport")
+_IS_SERVICE: Final = "aws:principalisawsservice"
+_CALLER_TAG: Final = "aws:principaltag/"
 
 
 def refused(endpoint: Endpoint, ask: Ask, template: Template) -> list[str] | None:
@@ -27,22 +30,21 @@ def refused(endpoint: Endpoint, ask: Ask, template: Template) -> list[str] | Non
     if any(isinstance(each, Unreadable) for each in found):
         return None
     question = _Question(endpoint, ask, template, [each for each in found if isinstance(each, Statement)])
-    resources = [_told(resource, template) for resource in ask.resources]
-    decided = {
-        (action, resource): question.decide(action, resource) for action in ask.actions for resource in resources
-    }
+    targets = ask.targets
+    decided = {(action, target): question.decide(action, target) for action in ask.actions for target in targets}
+    shown = dict(zip(targets, ask.resources, strict=True))
     lacking = [
-        f"{action} on {', '.join(resources)}"
+        f"{action} on {', '.join(ask.resources)}"
         for action in ask.actions
-        if all(decided[action, resource] is False for resource in resources)
+        if all(decided[action, target] is False for target in targets)
     ] or [
-        f"{', '.join(ask.actions)} on {resource}"
-        for resource in resources
-        if all(decided[action, resource] is False for action in ask.actions)
+        f"{', '.join(ask.actions)} on {shown[target]}"
+        for target in targets
+        if all(decided[action, target] is False for action in ask.actions)
     ]
     if lacking:
         return lacking
-    untold = any(all(decided[action, resource] is None for resource in resources) for action in ask.actions)
+    untold = any(all(decided[action, target] is None for target in targets) for action in ask.actions)
     return None if untold else []
 
 
@@ -55,20 +57,27 @@ class _Question:
     template: Template
     policy: Sequence[Statement]
 
-    def decide(self, action: str, resource: str) -> bool | None:
-        denials = [self._applies(each, action, resource) for each in self.policy if not each.allows]
+    def decide(self, action: str, target: str) -> bool | None:
+        denials = [self._applies(each, action, target) for each in self.policy if not each.allows]
         if True in denials:
             return False
-        permits = [self._applies(each, action, resource) for each in self.policy if each.allows]
-        if True in permits:
+        permits = {each: self._applies(each, action, target) for each in self.policy if each.allows}
+        lasting = [each.value.given for each, applies in permits.items() if applies]
+        if self.endpoint.resource.always(lasting):
             return None if None in denials else True
-        return None if None in permits else False
+        return None if None in permits.values() else False
 
-    def _applies(self, statement: Statement, action: str, resource: str) -> bool | None:
+    def _applies(self, statement: Statement, action: str, target: str) -> bool | None:
         home = self.endpoint.resource.template
+        # An action without a resource level is asked on everything, which no single resource stands for.
+        on_all = target == "*" and not has_resource_level(action)
         verdicts = [
             _among(statement.actions, statement.excluded_actions, lambda text: overlap(text.lower(), action.lower())),
-            _among(statement.resources, statement.excluded_resources, lambda text: covers(_told(text, home), resource)),
+            _among(
+                statement.resources,
+                statement.excluded_resources,
+                lambda text: text.strip("*") in ("", "arn:") if on_all else covers(told(text, home), target),
+            ),
             self._is_caller(statement),
             *(self._holds(operator, key, values) for operator, key, values in statement.conditions()),
         ]
@@ -79,11 +88,11 @@ class _Question:
             return None
         found: list[bool | None] = []
         for kind, principal in statement.principals:
-            text = _told(principal.text, self.endpoint.resource.template)
+            text = told(principal.text, self.endpoint.resource.template)
             if kind == "AWS" and text == "*":
                 found.append(True)
-            elif self.ask.anonymous or kind != "AWS":
-                found.append(False)
+            elif self.ask.anonymous or kind != "AWS" or self.endpoint.gateway:
+                found.append(False)  # a gateway endpoint takes an account for its root user alone
             else:
                 account = self.template.account or "${AWS::AccountId}"
                 found.append(True if text in (account, text.partition(account)[0] + f"{account}:root") else None)
@@ -93,8 +102,10 @@ class _Question:
         name = operator.lower().removeprefix("foranyvalue:").removeprefix("forallvalues:").removesuffix("ifexists")
         if name == "null":
             return None
-        if self.ask.anonymous and key in (*_CALLER_KEYS, *_OWNER_KEYS):
-            verdict: bool | None = False
+        if key == _IS_SERVICE:
+            verdict: bool | None = any(value.text.lower() == "false" for value in values)
+        elif self.ask.anonymous and (key in (*_CALLER_KEYS, *_OWNER_KEYS) or key.startswith(_CALLER_TAG)):
+            verdict = False
         elif key in _ACCOUNT_KEYS:
             verdict = _any(self._is_own_account(value) for value in values)
         elif key in _CALLER_KEYS or key in _OWNER_KEYS or key in _WHERE_KEYS:
@@ -114,20 +125,16 @@ def _among(named: Iterable[Value], excluded: Iterable[Value], test: Callable[[st
     left_out = [test(value.text) for value in excluded]
     if left_out:
         return False if True in left_out else None if None in left_out else True
-    return _any(None if value.unknown else test(value.text) for value in named)
+    return _any(None if value.unknown and not _is_resource(value) else test(value.text) for value in named)
+
+
+def _is_resource(value: Value) -> bool:
+    return value.text.startswith("${") and told(value.text, value.resource.template) != value.text
 
 
 def _any(verdicts: Iterable[bool | None]) -> bool | None:
     found = list(verdicts)
     return True if True in found else None if None in found else False
-
-
-def _told(text: str, template: Template) -> str:
-    """The text with what is known of the environment in it."""
-    known = {"AWS::AccountId": template.account, "AWS::Region": template.region}
-    if template.region is not None:
-        known["AWS::Partition"] = partition_of(template.region)
-    return PLACEHOLDER.sub(lambda found: known.get(found.group(1)) or found.group(), text) if "${" in text else text
 
 
 def covers(pattern: str, target: str) -> bool | None:
@@ -136,13 +143,7 @@ def covers(pattern: str, target: str) -> bool | None:
         return True
     if "${" not in pattern and "${" not in target:
         return False
-    names = [set(PLACEHOLDER.findall(text)) for text in (pattern, target)]
-    opened = [PLACEHOLDER.sub("*", text) for text in (pattern, target)]
-    if not overlap(*opened):
-        return False
-    # Attributes of two resources of one template are never the same.
-    attributes = [{name for name in each if not name.startswith("AWS::")} for each in names]
-    return False if all(attributes) and not attributes[0] & attributes[1] else None
+    return None if overlap(PLACEHOLDER.sub("*", pattern), PLACEHOLDER.sub("*", target)) else False
 
 
 @lru_cache(maxsize=4096)

@@ -6,21 +6,22 @@ Each question has three answers: yes, no with the piece that is missing, and tha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 from typing import Final
 
-from secure_containers.rules.intrinsics import Given
+from secure_containers.rules.intrinsics import NOTHING_GIVEN, Given
+from secure_containers.rules.network.databases import Neighbour
 from secure_containers.rules.network.exposure import entering, facing_load_balancers, leaving
-from secure_containers.rules.network.model import EPHEMERAL, Endpoint, Network, Subnet, Way, network
-from secure_containers.rules.network.model import Peer as GroupRule
+from secure_containers.rules.network.model import EPHEMERAL, Endpoint, Holding, Network, Peer, Subnet, Way, network
+from secure_containers.rules.network.needs import INTERNET, Ask, Need, Workload
 from secure_containers.rules.network.passage import refused
-from secure_containers.rules.network.services import SERVICES
-from secure_containers.rules.network.workloads import INTERNET, Ask, Need, Workload, workloads
+from secure_containers.rules.network.services import FIPS_REGIONS, GATEWAYS, SERVICES
+from secure_containers.rules.network.workloads import workloads
 from secure_containers.rules.template import Place, Resource, Template, World
 
-HTTPS: Final = 443
+_HTTPS: Final = 443
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +74,45 @@ def judged(world: World) -> list[Judged]:
     return [proof.judge(workload) for workload in world.once(workloads)]
 
 
+def judged_by_template(world: World) -> Mapping[Template, list[Judged]]:
+    found: dict[Template, list[Judged]] = {}
+    for each in world.once(judged):
+        found.setdefault(each.workload.resource.template, []).append(each)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Far:
+    """The other side of a connection: groups, addresses in the VPC, a prefix list, or anywhere outside."""
+
+    groups: Sequence[Place] = ()
+    subnets: Sequence[Subnet] = ()
+    vpc: Place | None = None
+    prefix_list: str | None = None
+    outside: bool = False
+    under: Holding | None = None
+    """The condition under which it is there."""
+
+
+@dataclass(slots=True)
+class _Coverage:
+    """What rules let through, and under which conditions."""
+
+    whole: list[Holding] = field(default_factory=list)
+    parts: dict[Subnet, list[Holding]] = field(default_factory=dict)
+    untold: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Path:
+    """The way to a service: what stands in it, and the endpoints that the traffic passes."""
+
+    outcome: Outcome
+    endpoints: Sequence[Endpoint] = ()
+
+
 class _Proof:
     def __init__(self, world: World) -> None:
-        self._world = world
         self._net: Network = world.once(network)
         self._facing = facing_load_balancers(world)
         self._refusals: dict[tuple[Endpoint, Ask, Template], list[str] | None] = {}
@@ -87,20 +124,22 @@ class _Proof:
         found: list[Finding] = []
         reached: list[str] = []
         for service, needs in by_service.items():
-            purposes = tuple(dict.fromkeys(need.purpose for need in needs))
-            asks = tuple(dict.fromkeys(ask for need in needs for ask in need.asks))
-            outcome = self._outcome(workload, needs[0].service, asks)
-            if outcome is None:
+            path = self._path(workload, needs[0].service, needs[0].purpose)
+            outcomes: dict[Outcome, list[str]] = {}
+            for need in needs:
+                outcome = path.outcome or self._allowed(path.endpoints, need.asks, workload)
+                outcomes.setdefault(outcome, []).append(need.purpose)
+            for outcome, purposes in outcomes.items():
+                if outcome is not None:
+                    found.append(Finding(workload, service, tuple(dict.fromkeys(purposes)), outcome))
+            if list(outcomes) == [None]:
                 reached.append(service)
-            else:
-                found.append(Finding(workload, service, purposes, outcome))
-        for peer in workload.peers:
-            outcome = self._peer(workload, peer.resource, peer.groups, peer.ports)
+        for neighbour in workload.neighbours:
+            outcome = self._to_neighbour(workload, neighbour)
             if outcome is not None:
-                found.append(
-                    Finding(workload, peer.resource.logical_id, (f"reach {peer.resource.logical_id}",), outcome)
-                )
-        found += [Finding(workload, "", ("be judged on it",), Unseen(what)) for what in dict.fromkeys(workload.untold)]
+                purpose = f"reach {neighbour.resource.logical_id}"
+                found.append(Finding(workload, neighbour.service, (purpose,), outcome))
+        found += [Finding(workload, "", (), Unseen(what)) for what in dict.fromkeys(workload.untold)]
         return Judged(
             workload,
             _united(found),
@@ -109,25 +148,37 @@ class _Proof:
             reached,
         )
 
-    def _outcome(self, workload: Workload, service: str, asks: Sequence[Ask]) -> Outcome:
+    def _path(self, workload: Workload, service: str, purpose: str) -> _Path:
         unseen = self._unseen_place(workload)
         if unseen:
-            return unseen
+            return _Path(unseen)
         subnets = self._subnets(workload)
         if service == INTERNET:
-            return self._internet(workload, subnets)
+            return _Path(self._internet(workload, subnets))
+        region = workload.resource.template.region
+        if service.endswith("-fips") and region is not None and not FIPS_REGIONS.fullmatch(region):
+            return _Path(
+                Obstacle(
+                    f"{region} has no FIPS endpoints, which `AWS_USE_FIPS_ENDPOINT` makes the SDK call",
+                    "Leave `AWS_USE_FIPS_ENDPOINT` out in this Region.",
+                )
+            )
         endpoints = self._net.endpoints.get((subnets[0].vpc, service), [])
         gateways = [endpoint for endpoint in endpoints if endpoint.gateway]
+        interfaces = [endpoint for endpoint in endpoints if not endpoint.gateway and endpoint.private_dns]
+        if any(endpoint.resolvers == "AllResolvers" for endpoint in interfaces):
+            gateways = []  # names lead to the interface, whatever the route tables say
+        interfaces = [endpoint for endpoint in interfaces if endpoint.resolvers != "OnlyInboundResolver"]
         served = [self._served(subnet, gateways) for subnet in subnets]
         if gateways and all(served):
-            return self._by_gateway(workload, service, subnets, [each for each in served if each], asks)
-        named = [endpoint for endpoint in endpoints if not endpoint.gateway and endpoint.private_dns]
-        if named:
-            return self._by_interface(workload, service, subnets, named, asks)
+            used = list(dict.fromkeys(each for endpoints in served for each in endpoints))
+            return _Path(self._by_gateway(workload, service, subnets, served), used)
+        if interfaces:
+            return _Path(self._by_interface(workload, service, subnets, interfaces), interfaces)
         out = self._internet(workload, subnets)
         if out is None or (isinstance(out, Unseen) and not endpoints):
-            return out
-        return self._missing(workload, service, subnets, endpoints, served)
+            return _Path(out)
+        return _Path(self._missing(workload, service, purpose, served))
 
     def _unseen_place(self, workload: Workload) -> Unseen | None:
         if not workload.subnets:
@@ -140,76 +191,90 @@ class _Proof:
     def _subnets(self, workload: Workload) -> list[Subnet]:
         return [self._net.subnets[place] for place in dict.fromkeys(workload.subnets)]
 
-    def _served(self, subnet: Subnet, gateways: Iterable[Endpoint]) -> list[Endpoint]:
+    @staticmethod
+    def _served(subnet: Subnet, gateways: Iterable[Endpoint]) -> list[Endpoint]:
         """The gateway endpoints to which the subnet's route tables lead."""
         tables = {table for table, _ in subnet.tables}
-        return [endpoint for endpoint in gateways if tables & set(endpoint.tables)]
+        return [endpoint for endpoint in gateways if tables & {table for table, _ in endpoint.tables}]
 
-    def _missing(
-        self,
-        workload: Workload,
-        service: str,
-        subnets: Sequence[Subnet],
-        endpoints: Sequence[Endpoint],
-        served: Sequence[Sequence[Endpoint]],
-    ) -> Outcome:
+    def _missing(self, workload: Workload, service: str, purpose: str, served: Sequence[Sequence[Endpoint]]) -> Outcome:
+        subnets = self._subnets(workload)
         vpc = subnets[0].vpc
+        endpoints = self._net.endpoints.get((vpc, service), [])
         known = SERVICES.get(service.removesuffix("-fips"))
         gateways = [endpoint for endpoint in endpoints if endpoint.gateway]
         if gateways:
             bare = next(subnet for subnet, led in zip(subnets, served, strict=True) if not led)
+            name, subnet = gateways[0].resource.logical_id, bare.resource.logical_id
             return Obstacle(
-                f"no route table of the subnet {bare.resource.logical_id} leads to the {service} gateway endpoint "
-                f"{gateways[0].resource.logical_id}",
-                f"Add the subnet's route table to the `RouteTableIds` of {gateways[0].resource.logical_id}.",
+                f"no route table of the subnet {subnet} leads to the {service} gateway endpoint {name}",
+                f"Add the subnet's route table to the `RouteTableIds` of {name}.",
             )
         if endpoints:
             name = endpoints[0].resource.logical_id
+            only = " for this VPC" if endpoints[0].resolvers else ""
             return Obstacle(
-                f"private DNS is off on its endpoint {name}, so {service}'s host names do not lead there",
-                f"Set `PrivateDnsEnabled: true` on {name}.",
+                f"private DNS is off{only} on its endpoint {name}, so {service}'s host names do not lead there",
+                f"Set `PrivateDnsEnabled: true` on {name}"
+                + (", with `PrivateDnsOnlyForInboundResolverEndpoint: AllResolvers`." if only else "."),
             )
-        if not isinstance(vpc, Resource):
+        house = self._net.vpcs.get(vpc) if vpc is not None else None
+        if house is None:
             return Unseen(f"the endpoints of the VPC {_text(vpc)}")
-        kind = "a gateway endpoint" if known and known.gateway else "an interface endpoint with private DNS"
+        if not house.resolves_names:
+            return Obstacle(
+                f"the VPC {house.resource.logical_id} does not resolve names",
+                "Set `EnableDnsSupport` to true on the VPC.",
+            )
+        untold = self._net.endpoints.get((vpc, None), [])
+        if untold:
+            return Unseen(f"whether the endpoint {untold[0].resource.logical_id} is one of {service}")
+        zones = [zone for zone in house.hosted_zones if _answers(zone, service)]
+        if zones:
+            return Unseen(f"where the private hosted zone {zones[0]} leads")
         if service.endswith("-fips") and not (known and known.fips):
             return Obstacle(
                 f"there is no FIPS endpoint of {service.removesuffix('-fips')} to add to a VPC",
                 "Leave `AWS_USE_FIPS_ENDPOINT` out, or give the workload a way to the internet.",
             )
+        if known is None:
+            return Unseen(
+                f"how {service}, which its role may call, is reached"
+                if "role" in purpose
+                else f"how {service} is reached"
+            )
+        kind = "a gateway endpoint" if known.gateway else "an interface endpoint with private DNS"
+        name = house.resource.logical_id
         if self._led_astray(workload, subnets):
             return Obstacle(
-                f"the VPC has no endpoint of {service}, and the internet gateway in its route table is of no use "
-                "without a public address",
+                f"the VPC {name} has no endpoint of {service}, and the internet gateway in its route table is of no "
+                "use without a public address",
                 f"Add {kind} of {service} to the VPC, or place it in subnets with a NAT gateway.",
             )
         return Obstacle(
-            f"the VPC {vpc.logical_id} has no endpoint of {service}, and no route leads to the internet",
-            f"Add {kind} of `com.amazonaws.<region>.{service}` to the VPC {vpc.logical_id}.",
+            f"the VPC {name} has no endpoint of {service}, and no route leads to the internet",
+            f"Add {kind} of `com.amazonaws.<region>.{service}` to the VPC {name}.",
         )
 
     def _by_gateway(
-        self,
-        workload: Workload,
-        service: str,
-        subnets: Sequence[Subnet],
-        served: Sequence[Sequence[Endpoint]],
-        asks: Sequence[Ask],
+        self, workload: Workload, service: str, subnets: Sequence[Subnet], served: Sequence[Sequence[Endpoint]]
     ) -> Outcome:
         for subnet, endpoints in zip(subnets, served, strict=True):
             lasting = [
-                endpoint.given | given
+                _and(endpoint.holding, _and(of_endpoint, of_subnet))
                 for endpoint in endpoints
-                for table, given in subnet.tables
-                if table in endpoint.tables
+                for table, of_subnet in subnet.tables
+                for led, of_endpoint in endpoint.tables
+                if led == table
             ]
-            if not workload.resource.always(lasting):
+            if not _always(workload, lasting):
                 name = endpoints[0].resource.logical_id
                 return Obstacle(
-                    f"the {service} gateway endpoint {name} is there under a condition only",
-                    "Give the endpoint no condition, or the workload the same one.",
+                    f"the {service} gateway endpoint {name} is there under a condition only for the subnet "
+                    f"{subnet.resource.logical_id}",
+                    "Give the endpoint and its route tables no condition, or the workload the same one.",
                 )
-        out = self._opens(workload, HTTPS, prefix_list=service)
+        out = self._opens(workload, _HTTPS, _Far(prefix_list=service, outside=True))
         if out is not None:
             return _narrowed(
                 out,
@@ -217,26 +282,20 @@ class _Proof:
                 "endpoint's traffic goes: the group of the interface endpoints is another destination",
                 f"Allow egress on TCP 443 to the prefix list of {service}.",
             )
-        acl = self._acl_out(subnets)
-        if acl is not None:
-            return acl
-        return self._allowed({id(each): each for endpoints in served for each in endpoints}.values(), asks, workload)
+        return self._acl_out(subnets)
 
     def _by_interface(
-        self,
-        workload: Workload,
-        service: str,
-        subnets: Sequence[Subnet],
-        endpoints: Sequence[Endpoint],
-        asks: Sequence[Ask],
+        self, workload: Workload, service: str, subnets: Sequence[Subnet], endpoints: Sequence[Endpoint]
     ) -> Outcome:
         vpc = self._net.vpcs.get(subnets[0].vpc) if subnets[0].vpc is not None else None
-        if vpc is not None and not vpc.resolves_names:
+        if vpc is not None and not vpc.keeps_names:
             return Obstacle(
                 f"the VPC {vpc.resource.logical_id} does not resolve names, so private DNS leads nowhere",
                 "Set `EnableDnsSupport` and `EnableDnsHostnames` to true on the VPC.",
             )
-        if not workload.resource.always([endpoint.given for endpoint in endpoints]):
+        if vpc is not None and vpc.own_name_servers:
+            return Unseen("whether the name servers of the VPC's DHCP options give out the endpoints' addresses")
+        if not _always(workload, [endpoint.holding for endpoint in endpoints]):
             return Obstacle(
                 f"the endpoint {endpoints[0].resource.logical_id} of {service} is there under a condition only",
                 "Give the endpoint no condition, or the workload the same one.",
@@ -245,72 +304,56 @@ class _Proof:
             outcome = self._to_endpoint(workload, service, subnets, endpoint)
             if outcome is not None:
                 return outcome
-        return self._allowed(endpoints, asks, workload)
+        return None
 
     def _to_endpoint(self, workload: Workload, service: str, subnets: Sequence[Subnet], endpoint: Endpoint) -> Outcome:
         name = endpoint.resource.logical_id
-        groups = self._groups_of(endpoint.groups, endpoint.vpc)
-        there = [self._net.subnets[place] for place in endpoint.subnets if place in self._net.subnets]
         if not endpoint.subnets:
             return Obstacle(f"the endpoint {name} of {service} is in no subnet", f"Give {name} the `SubnetIds`.")
-        out = self._opens(workload, HTTPS, groups=groups, subnets=there)
-        if out is not None:
-            return _narrowed(
-                out,
-                f"its security group lets nothing out to the endpoint {name} of {service} on port 443",
-                f"Allow egress on TCP 443 to the security group of {name}.",
-            )
-        inwards = self._admits(groups, HTTPS, self._groups_of(workload.groups, subnets[0].vpc), subnets, workload)
-        if inwards is not None:
-            return _narrowed(
-                inwards,
-                f"the security group of the endpoint {name} of {service} does not let it in on port 443",
-                f"Allow ingress on TCP 443 from the workload's security group in the group of {name}.",
-            )
-        return self._acl_between(subnets, there, f"the endpoint {name} of {service}", HTTPS)
+        groups = endpoint.groups or ([endpoint.vpc] if endpoint.vpc is not None else [])
+        there = [self._net.subnets[place] for place in endpoint.subnets if place in self._net.subnets]
+        far = _Far(groups, there, endpoint.vpc, under=endpoint.holding)
+        what = f"the endpoint {name} of {service}"
+        return self._connect(workload, subnets, far, _HTTPS, what)
 
-    def _peer(self, workload: Workload, peer: Resource, groups: Sequence[Place], ports: Sequence[int]) -> Outcome:
+    def _to_neighbour(self, workload: Workload, neighbour: Neighbour) -> Outcome:
         unseen = self._unseen_place(workload)
         if unseen:
             return unseen
-        subnets = self._subnets(workload)
-        for port in ports:
-            out = self._opens(workload, port, groups=groups)
-            if out is not None:
-                return _narrowed(
-                    out,
-                    f"its security group lets nothing out to {peer.logical_id} on port {port}",
-                    f"Allow egress on TCP {port} to the security group of {peer.logical_id}.",
-                )
-            inwards = self._admits(groups, port, self._groups_of(workload.groups, subnets[0].vpc), subnets, workload)
-            if inwards is not None:
-                return _narrowed(
-                    inwards,
-                    f"the security group of {peer.logical_id} does not let it in on port {port}",
-                    f"Allow ingress on TCP {port} from the workload's security group.",
-                )
+        subnets, name = self._subnets(workload), neighbour.resource.logical_id
+        there = [self._net.subnets[place] for place in neighbour.subnets if place in self._net.subnets]
+        if not neighbour.groups or not neighbour.ports:
+            return Unseen(f"the {'ports' if neighbour.groups else 'security groups'} of {name}")
+        for port in neighbour.ports:
+            outcome = self._connect(workload, subnets, _Far(neighbour.groups, there, subnets[0].vpc), port, name)
+            if outcome is not None:
+                return outcome
         return None
+
+    def _connect(self, workload: Workload, subnets: Sequence[Subnet], far: _Far, port: int, what: str) -> Outcome:
+        """From a workload to something with security groups in the VPC: out, in, and both network ACLs."""
+        out = self._opens(workload, port, far)
+        if out is not None:
+            return _narrowed(
+                out,
+                f"its security group lets nothing out to {what} on port {port}",
+                f"Allow egress on TCP {port} to the security group of {what}.",
+            )
+        inwards = self._admits(workload, subnets, port, far)
+        if inwards is not None:
+            return _narrowed(
+                inwards,
+                f"the security group of {what} does not let it in on port {port}",
+                f"Allow ingress on TCP {port} from the workload's security group in the group of {what}.",
+            )
+        return self._acl_between(subnets, far.subnets, what, port)
 
     def _internet(self, workload: Workload, subnets: Sequence[Subnet]) -> Outcome:
         for subnet in subnets:
-            ways = self._net.internet_way(subnet)
-            verdicts = {way: self._net.leads_out(way, public_address=workload.is_public_in(subnet)) for way in ways}
-            if workload.resource.always([way.given for way, out in verdicts.items() if out]):
-                continue
-            if None in verdicts.values():
-                return Unseen(f"where the default route of the subnet {subnet.resource.logical_id} leads in the end")
-            astray = any(way.way is Way.INTERNET for way in ways)
-            reason = (
-                "leads to an internet gateway, which is of no use without a public address"
-                if astray
-                else "has no route to the internet"
-            )
-            return Obstacle(
-                f"the subnet {subnet.resource.logical_id} {reason}",
-                "Keep what it needs inside, such as a copy of the image in a private registry, or place it in subnets "
-                "with a NAT gateway.",
-            )
-        out = self._opens(workload, HTTPS, anywhere=True)
+            outcome = self._out_of(workload, subnet)
+            if outcome is not None:
+                return outcome
+        out = self._opens(workload, _HTTPS, _Far(outside=True))
         if out is not None:
             return _narrowed(
                 out,
@@ -319,9 +362,42 @@ class _Proof:
             )
         return self._acl_out(subnets)
 
+    def _out_of(self, workload: Workload, subnet: Subnet) -> Outcome:
+        name = subnet.resource.logical_id
+        vpc = self._net.vpcs.get(subnet.vpc) if subnet.vpc is not None else None
+        if vpc is not None and not vpc.resolves_names:
+            return Obstacle(
+                f"the VPC {vpc.resource.logical_id} does not resolve names",
+                "Set `EnableDnsSupport` to true on the VPC.",
+            )
+        ways = self._net.internet_way(subnet)
+        verdicts = {way: self._net.leads_out(way, public_address=workload.is_surely_public_in(subnet)) for way in ways}
+        if _always(workload, [way.holding for way, out in verdicts.items() if out]):
+            if self._net.blocked(subnet, outwards=True):
+                return Obstacle(
+                    f"VPC Block Public Access keeps the subnet {name} from the internet",
+                    "Exclude the VPC from it, or keep inside what the workload needs.",
+                )
+            return None
+        if None in verdicts.values():
+            return Unseen(f"where the default route of the subnet {name} leads in the end")
+        astray = any(way.way is Way.INTERNET for way in ways)
+        reason = (
+            "leads to an internet gateway, which is of no use without a public address"
+            if astray
+            else "leads to the internet under a condition only"
+            if any(verdicts.values())
+            else "has no route to the internet"
+        )
+        return Obstacle(
+            f"the subnet {name} {reason}",
+            "Keep what it needs inside, such as a copy of the image in a private registry, or place it in subnets "
+            "with a NAT gateway.",
+        )
+
     def _led_astray(self, workload: Workload, subnets: Sequence[Subnet]) -> bool:
         return any(
-            way.way is Way.INTERNET and not workload.is_public_in(subnet)
+            way.way is Way.INTERNET and not workload.is_surely_public_in(subnet)
             for subnet in subnets
             for way in self._net.internet_way(subnet)
         )
@@ -337,12 +413,11 @@ class _Proof:
                         f"whether the policy of {name} lets {', '.join(ask.actions)} on {', '.join(ask.resources)} pass"
                     )
                 elif lacking:
-                    bucket = "starport-layer-bucket" in lacking[0]
                     layers = ", the bucket of ECR's layers, which no condition on account or organization meets"
                     return Obstacle(
-                        f"the policy of the endpoint {name} lacks {lacking[0]}{layers if bucket else ''}",
+                        f"the policy of the endpoint {name} lacks {lacking[0]}{layers if ask.anonymous else ''}",
                         f"Allow it in the `PolicyDocument` of {name}"
-                        + (", in a statement without such conditions." if bucket else "."),
+                        + (", in a statement without such conditions." if ask.anonymous else "."),
                     )
         return unseen
 
@@ -353,122 +428,97 @@ class _Proof:
             self._refusals[question] = refused(*question)
         return self._refusals[question]
 
-    def _groups_of(self, groups: Sequence[Place], vpc: Place | None) -> list[Place]:
-        """Security groups; without any, AWS takes the VPC's default group, for which the VPC stands."""
-        return list(groups) or ([vpc] if vpc is not None else [])
+    def _own_groups(self, workload: Workload) -> list[tuple[Place, Given]]:
+        """A workload's security groups; without any, AWS takes the VPC's default group, for which the VPC stands."""
+        vpc = self._subnets(workload)[0].vpc
+        return workload.groups or ([(vpc, NOTHING_GIVEN)] if vpc is not None else [])
 
-    def _opens(
-        self,
-        workload: Workload,
-        port: int,
-        *,
-        groups: Sequence[Place] = (),
-        subnets: Sequence[Subnet] = (),
-        prefix_list: str | None = None,
-        anywhere: bool = False,
-    ) -> Outcome:
-        """Whether the workload's groups let it out to other groups, to subnets, to a prefix list or to anywhere."""
+    def _opens(self, workload: Workload, port: int, far: _Far) -> Outcome:
+        """Whether the workload's groups let it out to the other side."""
+        found = _Coverage()
         own = self._subnets(workload)[0].vpc
-        alternatives: list[Given] = []
-        unseen: list[str] = []
-        for place in self._groups_of(workload.groups, own):
+        for place, given in self._own_groups(workload):
             group = self._net.groups.get(place)
             if group is None:
-                if place == own and own not in self._net.closed_vpcs:
-                    return None  # a default group lets everything out
-                if place != own:
-                    unseen.append(f"what the security group {_text(place)} lets out")
+                found.untold.append(f"what the security group {_text(place)} lets out")
                 continue
-            if group.egress_by_default:
-                return None
-            for rule in group.peers(outwards=True, groups=groups):
-                if not rule.opens(port):
-                    continue
-                verdict = (
-                    True
-                    if (rule.group is not None and rule.group in groups)
-                    or (rule.prefix_list is not None and rule.prefix_list == prefix_list)
-                    else self._to_addresses(rule, own, subnets, outside=anywhere or prefix_list is not None)
-                )
-                if verdict:
-                    alternatives.append(rule.given)
-                elif verdict is None or (prefix_list and rule.prefix_list and rule.prefix_list not in SERVICES):
-                    unseen.append(
-                        f"whom the rule {rule.value.path} of {place.logical_id} means"
-                        if isinstance(place, Resource)
-                        else ""
-                    )
-        if workload.resource.always(alternatives):
-            return None
-        return Unseen(unseen[0]) if unseen else Obstacle("", "")
+            for rule in group.peers(outwards=True, groups=far.groups):
+                if rule.opens(port):
+                    self._count(found, rule, far, own, (workload.resource.template, given))
+        return self._decide(workload, found, far.subnets, far.under)
 
-    def _to_addresses(
-        self, rule: GroupRule, vpc: Place | None, subnets: Sequence[Subnet], *, outside: bool
-    ) -> bool | None:
-        if rule.unknown:
-            return None
-        if rule.is_anywhere:
-            return isinstance(rule.cidr, IPv4Network) or None
-        if outside or not subnets:
-            return False
-        if rule.of_vpc is not None:
-            return rule.of_vpc == vpc
-        return self._within(rule.cidr, subnets) if isinstance(rule.cidr, IPv4Network) else False
-
-    def _within(self, block: IPv4Network, subnets: Sequence[Subnet]) -> bool | None:
-        """Whether a block of addresses holds all of the subnets'."""
-        verdicts: list[bool | None] = []
-        for subnet in subnets:
-            vpc = self._net.vpcs.get(subnet.vpc) if subnet.vpc is not None else None
-            if subnet.cidr is not None:
-                verdicts.append(subnet.cidr.subnet_of(block))
-            elif vpc is not None and vpc.cidrs:
-                whole = all(cidr.subnet_of(block) for cidr in vpc.cidrs)
-                verdicts.append(True if whole else None)
-            else:
-                verdicts.append(None)
-        return False if False in verdicts else None if None in verdicts else True
-
-    def _admits(
-        self,
-        groups: Sequence[Place],
-        port: int,
-        callers: Sequence[Place],
-        subnets: Sequence[Subnet],
-        workload: Workload,
-    ) -> Outcome:
-        """Whether groups let the callers' groups, or their subnets' addresses, in."""
-        alternatives: list[Given] = []
-        unseen: list[str] = []
-        for place in groups:
+    def _admits(self, workload: Workload, subnets: Sequence[Subnet], port: int, far: _Far) -> Outcome:
+        """Whether the other side's groups let the workload in, by its groups or by its subnets' addresses."""
+        callers = dict(self._own_groups(workload))
+        near = _Far(list(callers), subnets, subnets[0].vpc)
+        found = _Coverage()
+        for place in far.groups:
             group = self._net.groups.get(place)
             if group is None:
-                if place in callers and place not in self._net.closed_vpcs:
-                    return None  # members of a default group reach one another
-                if place not in self._net.vpcs:
-                    unseen.append(f"whom the security group {_text(place)} lets in")
+                found.untold.append(f"whom the security group {_text(place)} lets in")
                 continue
             for rule in group.peers(outwards=False, groups=callers):
-                if not rule.opens(port):
-                    continue
-                if rule.group is not None and rule.group in callers:
-                    verdict: bool | None = True
-                elif rule.prefix_list is not None:
-                    verdict = None
-                else:
-                    verdict = self._to_addresses(rule, subnets[0].vpc, subnets, outside=False)
-                if verdict:
-                    alternatives.append(rule.given)
-                elif verdict is None:
-                    unseen.append(f"whom the rule {rule.value.path} of {group.resource.logical_id} means")
-        if workload.resource.always(alternatives):
+                if rule.opens(port):
+                    given = callers.get(rule.group, NOTHING_GIVEN) if rule.group is not None else NOTHING_GIVEN
+                    self._count(found, rule, near, near.vpc, (workload.resource.template, given))
+        return self._decide(workload, found, subnets, far.under)
+
+    def _count(self, found: _Coverage, rule: Peer, far: _Far, vpc: Place | None, besides: Holding) -> None:
+        """Add what one rule lets through."""
+        where = f"whom the rule {rule.value.path} of {rule.value.resource.logical_id} means"
+        holding = _and(rule.holding, besides)
+        if rule.unknown:
+            found.untold.append(where)
+        elif rule.group is not None:
+            if rule.group in far.groups:
+                found.whole.append(holding)
+        elif rule.prefix_list is not None:
+            if rule.prefix_list == far.prefix_list:
+                found.whole.append(holding)
+            elif rule.prefix_list not in GATEWAYS:
+                found.untold.append(where)
+        elif rule.is_anywhere:
+            if isinstance(rule.cidr, IPv4Network):
+                found.whole.append(holding)
+        elif far.outside:
+            if rule.cidr is not None and rule.cidr.is_global:
+                found.untold.append(where)
+        elif rule.of_vpc is None or rule.of_vpc == vpc:
+            self._count_addresses(found, rule, far, holding, where)
+
+    def _count_addresses(self, found: _Coverage, rule: Peer, far: _Far, holding: Holding, where: str) -> None:
+        house = self._net.vpcs.get(far.vpc) if far.vpc is not None else None
+        block = rule.cidr if rule.cidr is not None else house.cidrs[0] if house and house.cidrs else None
+        if not isinstance(block, IPv4Network):
+            if rule.of_vpc is not None:
+                found.whole.append(holding)  # the VPC's block, which is not known, and of which its subnets are
+            return
+        for subnet in far.subnets:
+            blocks = self._net.blocks_of(subnet)
+            if blocks and all(each.subnet_of(block) for each in blocks):
+                found.parts.setdefault(subnet, []).append(holding)
+            elif subnet.cidr is None:
+                found.untold.append(where)
+        if not far.subnets:
+            if house and house.cidrs and all(each.subnet_of(block) for each in house.cidrs):
+                found.whole.append(holding)
+            else:
+                found.untold.append(where)
+
+    @staticmethod
+    def _decide(workload: Workload, found: _Coverage, subnets: Sequence[Subnet], under: Holding | None) -> Outcome:
+        if _always(workload, found.whole, under=under):
             return None
-        return Unseen(unseen[0]) if unseen else Obstacle("", "")
+        if subnets and all(
+            _always(workload, [*found.whole, *found.parts.get(subnet, ())], under=under) for subnet in subnets
+        ):
+            return None
+        return Unseen(found.untold[0]) if found.untold else Obstacle("", "")
 
     def _acl_between(self, subnets: Sequence[Subnet], there: Sequence[Subnet], what: str, port: int) -> Outcome:
         for here in subnets:
             for other in there:
-                if here is other or not (here.acl or other.acl):
+                if here is other:
                     continue
                 for subnet, remote, outwards, ports, said in (
                     (here, other, True, (port, port), f"out to {what} on port {port}"),
@@ -476,7 +526,7 @@ class _Proof:
                     (other, here, True, EPHEMERAL, f"back the answers of {what}"),
                     (here, other, False, EPHEMERAL, f"in the answers of {what}"),
                 ):
-                    outcome = self._acl(subnet, remote.cidr, outwards=outwards, ports=ports, said=said)
+                    outcome = self._acl(subnet, self._net.blocks_of(remote), outwards=outwards, ports=ports, said=said)
                     if outcome is not None:
                         return outcome
         return None
@@ -484,7 +534,7 @@ class _Proof:
     def _acl_out(self, subnets: Sequence[Subnet]) -> Outcome:
         for subnet in subnets:
             for outwards, ports, said in (
-                (True, (HTTPS, HTTPS), "out on port 443 to addresses of AWS"),
+                (True, (_HTTPS, _HTTPS), "out on port 443 to addresses of AWS"),
                 (False, EPHEMERAL, "in the answers to ports 32768 to 60999"),
             ):
                 outcome = self._acl(subnet, None, outwards=outwards, ports=ports, said=said)
@@ -493,7 +543,13 @@ class _Proof:
         return None
 
     def _acl(
-        self, subnet: Subnet, remote: IPv4Network | None, *, outwards: bool, ports: tuple[int, int], said: str
+        self,
+        subnet: Subnet,
+        remote: Sequence[IPv4Network] | None,
+        *,
+        outwards: bool,
+        ports: tuple[int, int],
+        said: str,
     ) -> Outcome:
         verdict = self._net.acl_passes(subnet, remote, outwards=outwards, ports=ports)
         name = subnet.resource.logical_id
@@ -505,6 +561,38 @@ class _Proof:
             f"the network ACL of the subnet {name} does not let {said}",
             "Allow it in the network ACL; ACLs have no memory, so answers need their own entry (TCP 1024 to 65535).",
         )
+
+
+def _and(one: Holding, other: Holding) -> Holding:
+    """Where both hold. Conditions of two templates are never compared, so of two that have any the first is kept."""
+    if one[0] is other[0]:
+        return one[0], one[1] | other[1]
+    return other if not one[1] else one
+
+
+def _always(workload: Workload, holdings: Iterable[Holding], *, under: Holding | None = None) -> bool:
+    """Whether one of these holds wherever the workload is there, and what stands `under` a condition too.
+
+    A condition means something in its own template only: one of another template is never taken for granted.
+    """
+    home = workload.resource.template
+    given = workload.resource.given
+    if under is not None and under[0] is home:
+        given |= under[1]
+    told: list[Given] = []
+    for template, holds in holdings:
+        left = holds - under[1] if under is not None and under[0] is template else holds
+        if template is home or not left:
+            told.append(left)
+    return home.always(told, given)
+
+
+def _answers(zone: str, service: str) -> bool:
+    """Whether a private hosted zone answers for a service's host names."""
+    names = (service, *(SERVICES[service].hosts if service in SERVICES else ()))
+    return zone.endswith("amazonaws.com") and (
+        zone == "amazonaws.com" or any(zone.startswith(f"{name}.") for name in names)
+    )
 
 
 def _united(findings: Sequence[Finding]) -> list[Finding]:

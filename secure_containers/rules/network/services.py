@@ -122,10 +122,10 @@ PREFIX_LISTS: Final[Mapping[str, tuple[str, str]]] = {
 """The prefix lists of S3 and DynamoDB where the rules recognize them; the same id means another service elsewhere."""
 
 _ENDPOINT: Final = re.compile(
-    r"(?:[a-z]{2}\.)?(?:com|eu|gov|uk)\.[a-z0-9.-]+?\.(?:\$\{AWS::Region\}|[a-z]{2}(?:-[a-z]+)+-\d)\.(.+)"
+    r"(?:[a-z]{2}\.)?(?:com|eu|gov|uk)\.[a-z0-9.-]+?\.(?:\$\{[^}]*\}|[a-z]{2,4}(?:-[a-z]+)+-\d)\.(.+)"
 )
 _HOST: Final = re.compile(
-    r"(?:https?://)?(?:[^/@]*@)?(?P<labels>[^/:]+?)\.(?P<region>\$\{AWS::Region\}|[a-z]{2}(?:-[a-z]+)+-\d)"
+    r"(?:https?://)?(?:[^/@]*@)?(?P<labels>[^/:]+?)\.(?P<region>\$\{AWS::Region\}|[a-z]{2,4}(?:-[a-z]+)+-\d)"
     r"\.(?:amazonaws\.com(?:\.cn)?|\$\{AWS::URLSuffix\}|amazonaws\.eu)(?:[:/]|$)"
 )
 

@@ -1,96 +1,32 @@
-"""Who runs where in a template's networks, and what each has to reach.
-
-A workload's needs are what its agent does before the first line of it runs (pull, log, read secrets), what its role
-allows it to call, and what its environment names.
-"""
+"""Who runs where in a template's networks."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from typing import Final
 
-from secure_containers.rules.intrinsics import Reference
-from secure_containers.rules.network.model import Subnet
-from secure_containers.rules.network.services import (
-    BY_IAM_PREFIX,
-    FIPS_REGIONS,
-    HOST_SERVICES,
-    SERVICES,
-    layer_bucket,
-    service_of_host,
+from secure_containers.rules.intrinsics import NOTHING_GIVEN, Given
+from secure_containers.rules.network.needs import (
+    WRITE_LOGS,
+    Need,
+    Roles,
+    Workload,
+    add_container,
+    add_named,
+    add_pull,
+    add_role,
+    add_volumes,
+    ask,
+    fips_settings,
+    uses_fips,
 )
-from secure_containers.rules.partitions import arn_parts
-from secure_containers.rules.policies import PolicyKind, Statement, statements
-from secure_containers.rules.template import Place, Resource, Value, World, is_true
-
-INTERNET: Final = "internet"
-"""The name of what no endpoint of AWS serves."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """Actions on resources, as an endpoint's policy is asked: each on one of the others at least."""
-
-    actions: tuple[str, ...]
-    resources: tuple[str, ...]
-    anonymous: bool = False
-    """AWS's own account asks, by a pre-signed URL, so that no condition on the caller or the owner holds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Need:
-    """Something that a workload has to reach, and what for."""
-
-    service: str
-    """An endpoint's service, or `INTERNET`."""
-    purpose: str
-    asks: tuple[Ask, ...] = ()
-    host: str = ""
-    """What on the internet."""
-    at: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """A database or the like in the network, which a workload's environment names."""
-
-    resource: Resource
-    groups: tuple[Place, ...]
-    ports: tuple[int, ...]
-
-
-@dataclass(eq=False)
-class Workload:
-    """Something that runs in subnets, with security groups."""
-
-    resource: Resource
-    kind: str
-    subnets: list[Place]
-    groups: list[Place]
-    public_address: bool = False
-    """It has an address of its own that the internet can reach."""
-    needs: list[Need] = field(default_factory=list)
-    peers: list[Peer] = field(default_factory=list)
-    untold: list[str] = field(default_factory=list)
-    """What it names that cannot be told from the templates."""
-    behind: list[Place] = field(default_factory=list)
-    """The target groups and classic load balancers that lead to it."""
-
-    @property
-    def name(self) -> str:
-        return f"{self.kind} {self.resource.logical_id}"
-
-    def is_public_in(self, subnet: Subnet) -> bool:
-        """Whether it has a public address there: of its own, or as the instances of a subnet get one."""
-        hosts = self.resource.type == "AWS::Batch::ComputeEnvironment"
-        return self.public_address or (hosts and subnet.public_addresses)
+from secure_containers.rules.network.services import HOST_SERVICES
+from secure_containers.rules.template import Place, Resource, Template, Value, World, is_true
 
 
 def workloads(world: World) -> list[Workload]:
     """Every Fargate service and task, Batch compute environment and function in a VPC."""
-    roles = _Roles(world)
+    roles = Roles(world)
     return [
         *_services(world, roles),
         *_scheduled_tasks(world, roles),
@@ -111,51 +47,72 @@ def unplaced_tasks(world: World) -> list[Resource]:
 
 
 _SERVICE_TYPES: Final = ("AWS::ECS::Service", "AWS::ECS::TaskSet")
+_FUNCTION_TYPES: Final = ("AWS::Lambda::Function", "AWS::Serverless::Function")
 
 
-def _services(world: World, roles: _Roles) -> Iterator[Workload]:
+def _services(world: World, roles: Roles) -> Iterator[Workload]:
     for service in world.of_type(*_SERVICE_TYPES):
         definitions = [place for place in world.places(service, "TaskDefinition") if isinstance(place, Resource)]
-        launch = [value.text for value in service.get("LaunchType") if not value.absent]
-        providers = [
-            provider.text
-            for strategy in service.get("CapacityProviderStrategy")
-            for item in strategy.items()
-            for provider in item.get("CapacityProvider")
-        ]
-        fargate = any("FARGATE" in each for each in launch + providers) or (
-            not launch and not providers and any(_is_fargate(each) for each in definitions)
-        )
-        if not fargate:
-            continue
         for configuration in service.get("NetworkConfiguration", "AwsvpcConfiguration"):
             workload = _placed(world, service, "the service", configuration)
-            workload.behind = [
-                place
-                for balancers in service.get("LoadBalancers")
-                for balancer in balancers.items()
-                for name in ("TargetGroupArn", "LoadBalancerName")
-                for value in balancer.get(name)
-                for place in world.locate(value)
-            ]
-            if any(is_true(value.data) for value in service.get("EnableExecuteCommand")):
-                workload.needs.append(Need("ssmmessages", "open ECS Exec sessions"))
-            if not definitions:
-                workload.untold.append("its task definition")
-            for definition in definitions:
-                _add_task(world, roles, workload, definition)
+            if _runs_on_fargate(service.get("LaunchType"), service.get("CapacityProviderStrategy"), definitions):
+                workload.behind = [
+                    place
+                    for balancers in service.get("LoadBalancers")
+                    for balancer in balancers.items()
+                    for name in ("TargetGroupArn", "LoadBalancerName")
+                    for value in balancer.get(name)
+                    for place in world.locate(value)
+                ]
+                if any(is_true(value.data) for value in service.get("EnableExecuteCommand")):
+                    asked = ask(service.template, _EXEC)
+                    workload.needs.append(Need("ssmmessages", "open ECS Exec sessions", (asked,)))
+                if any(is_true(value.data) for value in service.get("ServiceConnectConfiguration", "Enabled")):
+                    workload.needs.append(Need("ecs-agent", "configure Service Connect"))
+                _add_tasks(world, roles, workload, definitions)
+            else:
+                _leave_to_hosts(workload)
             yield workload
 
 
-def _scheduled_tasks(world: World, roles: _Roles) -> Iterator[Workload]:
+_EXEC: Final = tuple(
+    f"ssmmessages:{verb}"
+    for verb in ("CreateControlChannel", "CreateDataChannel", "OpenControlChannel", "OpenDataChannel")
+)
+
+
+def _runs_on_fargate(launch: list[Value], strategies: list[Value], definitions: list[Resource]) -> bool:
+    named = [value.text for value in launch if not value.absent]
+    named += [
+        provider.text
+        for strategy in strategies
+        for item in strategy.items()
+        for provider in item.get("CapacityProvider") + item.get("capacityProvider")
+    ]
+    return any("FARGATE" in each for each in named) or (not named and any(map(_is_fargate, definitions)))
+
+
+def _leave_to_hosts(workload: Workload) -> None:
+    """Tasks on instances pull and log by their hosts, and share their network or not."""
+    workload.untold.append("the instances that it runs on, which pull its image and write its logs")
+
+
+def _add_tasks(world: World, roles: Roles, workload: Workload, definitions: list[Resource]) -> None:
+    if not definitions:
+        workload.untold.append("its task definition")
+    for definition in definitions:
+        _add_task(world, roles, workload, definition)
+
+
+def _scheduled_tasks(world: World, roles: Roles) -> Iterator[Workload]:
     for resource, parameters in _targets(world):
-        for configuration in _awsvpc(parameters):
+        definitions = [place for place in _task_of(world, parameters) if isinstance(place, Resource)]
+        fargate = _runs_on_fargate(
+            parameters.get("LaunchType"), parameters.get("CapacityProviderStrategy"), definitions
+        )
+        for configuration in _awsvpc(parameters) if fargate else ():
             workload = _placed(world, resource, "the task of", configuration)
-            definitions = [place for place in _task_of(world, parameters) if isinstance(place, Resource)]
-            if not definitions:
-                workload.untold.append("its task definition")
-            for definition in definitions:
-                _add_task(world, roles, workload, definition)
+            _add_tasks(world, roles, workload, definitions)
             yield workload
 
 
@@ -186,317 +143,47 @@ def _awsvpc(parameters: Value) -> Iterator[Value]:
 
 
 def _placed(world: World, resource: Resource, kind: str, configuration: Value) -> Workload:
+    addresses = configuration.get("AssignPublicIp")
     return Workload(
         resource,
         kind,
         [place for value in configuration.get("Subnets") for place in world.listed(value)],
-        [place for value in configuration.get("SecurityGroups") for place in world.listed(value)],
-        any(value.text == "ENABLED" for value in configuration.get("AssignPublicIp")),
+        _groups(world, configuration.get("SecurityGroups")),
+        public_address=any(value.text == "ENABLED" for value in addresses),
+        always_public=all(value.text == "ENABLED" for value in addresses),
     )
+
+
+def _groups(world: World, values: list[Value]) -> list[tuple[Place, Given]]:
+    return [
+        (place, item.given if item.resource is value.resource else value.given)
+        for value in values
+        for each in world.follow(value)
+        for item in each.items()
+        for place in world.locate(item)
+    ]
 
 
 def _is_fargate(definition: Resource) -> bool:
     return any(item.text == "FARGATE" for value in definition.get("RequiresCompatibilities") for item in value.items())
 
 
-def _add_task(world: World, roles: _Roles, workload: Workload, definition: Resource) -> None:
+def _add_task(world: World, roles: Roles, workload: Workload, definition: Resource) -> None:
     for containers in definition.get("ContainerDefinitions"):
         for container in containers.items():
-            _add_container(world, workload, container)
+            add_container(world, workload, container)
             for files in container.get("EnvironmentFiles"):
                 for file in files.items():
-                    workload.needs += [
-                        Need(
-                            "s3", "read its environment files", (Ask(("s3:GetObject",), (value.text,)),), at=value.path
-                        )
-                        for value in file.get("Value")
-                    ]
-    _add_role(roles, workload, world.places(definition, "TaskRoleArn"), fips=_uses_fips(definition), skipped=())
+                    for value in file.get("Value"):
+                        asked = ask(definition.template, ("s3:GetObject",), (value.text,))
+                        workload.needs.append(Need("s3", "read its environment files", (asked,)))
+    add_volumes(world, workload, definition.get("Volumes"))
+    add_role(roles, workload, world.places(definition, "TaskRoleArn"), fips=uses_fips(definition), skipped=())
 
 
-def _add_container(world: World, workload: Workload, container: Value) -> None:
-    for image in container.get("Image"):
-        _add_image(world, workload, image)
-    for configuration in container.get("LogConfiguration"):
-        for driver in configuration.get("LogDriver"):
-            if driver.text == "awslogs":
-                regions = configuration.get("Options", "awslogs-region")
-                _add_regional(workload, "logs", "write its logs", regions)
-    names = [*container.get("RepositoryCredentials", "CredentialsParameter")]
-    names += [
-        value for secrets in container.get("Secrets") for item in secrets.items() for value in item.get("ValueFrom")
-    ]
-    names += [
-        value
-        for secrets in container.get("LogConfiguration", "SecretOptions")
-        for item in secrets.items()
-        for value in item.get("ValueFrom")
-    ]
-    for value in names:
-        if not value.absent:
-            _add_secret(world, workload, value)
-    for environment in container.get("Environment"):
-        for item in environment.items():
-            for value in item.get("Value"):
-                _add_named(world, workload, value)
-
-
-def _add_regional(workload: Workload, service: str, purpose: str, regions: Iterable[Value]) -> None:
-    for region in regions:
-        own = workload.resource.template.region
-        elsewhere = isinstance(region.data, str) and own is not None and "${" not in region.text and region.text != own
-        if elsewhere:
-            workload.needs.append(
-                Need(INTERNET, f"{purpose} in another Region", host=f"{service}.{region.text}", at=region.path)
-            )
-        else:
-            workload.needs.append(Need(service, purpose, at=region.path))
-
-
-_PRIVATE_IMAGE: Final = re.compile(
-    r"(?P<account>\$\{[^}]*\}|\d{12})\.dkr[.-]ecr(?:-fips)?\.(?P<region>\$\{[^}]*\}|[a-z0-9-]+)\."
-    r"(?P<suffix>\$\{[^}]*\}|[a-z.]+?)/(?P<repository>(?:\$\{[^}]*\}|[^@:])+)"
-)
-
-
-def _add_image(world: World, workload: Workload, image: Value) -> None:
-    followed = world.follow(image)
-    for each in followed:
-        text = each.text
-        found = _PRIVATE_IMAGE.match(text)
-        if found:
-            _add_pull(workload, found["account"], found["region"], found["repository"], image.path)
-        elif "RepositoryUri" in text:
-            _add_pull(workload, "${AWS::AccountId}", "${AWS::Region}", "*", image.path)
-        elif each.unknown or text.startswith("${"):
-            workload.untold.append(f"its image {text}")
-        elif not each.absent:
-            registry = text.split("/", 1)[0] if "." in text.split("/", 1)[0] else "docker.io"
-            workload.needs.append(Need(INTERNET, f"pull its image {text}", host=registry, at=image.path))
-
-
-def _add_pull(workload: Workload, account: str, region: str, repository: str, at: str) -> None:
-    template = workload.resource.template
-    if "${" not in region and template.region not in (None, region):
-        workload.needs.append(
-            Need(INTERNET, f"pull its image from {region}, another Region than its own", host=f"ecr.{region}", at=at)
-        )
-        return
-    place = "${AWS::Region}" if template.region is None else template.region
-    arn = f"arn:${{AWS::Partition}}:ecr:{place}:{account}:repository/{repository}"
-    pull = Ask(("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"), (arn,))
-    workload.needs += [
-        Need("ecr.api", "pull its image", (Ask(("ecr:GetAuthorizationToken",), ("*",)), pull), at=at),
-        Need("ecr.dkr", "pull its image", (pull,), at=at),
-        Need(
-            "s3",
-            "pull the layers of its image",
-            (Ask(("s3:GetObject",), (layer_bucket("${AWS::Partition}", place),), anonymous=True),),
-            at=at,
-        ),
-    ]
-
-
-_SECRET_ACTIONS: Final = {"secretsmanager": "secretsmanager:GetSecretValue", "ssm": "ssm:GetParameters"}
-_SECRET_TYPES: Final = {
-    "AWS::SecretsManager::Secret": "secretsmanager",
-    "AWS::SecretsManager::SecretTargetAttachment": "secretsmanager",
-    "AWS::SSM::Parameter": "ssm",
-}
-
-
-def _add_secret(world: World, workload: Workload, value: Value) -> None:
-    for each in world.follow(value):
-        text = each.text
-        service = next((name for name in _SECRET_ACTIONS if f":{name}:" in text), None)
-        if service is None:
-            found = re.match(r"\$\{([^}.]+)", text)
-            resource = each.resource.template.resources.get(found.group(1)) if found else None
-            service = _SECRET_TYPES.get(resource.type) if resource is not None else None
-        if service is None and "${" not in text:
-            service = "ssm"  # a bare name is a parameter's
-        if service is None:
-            workload.untold.append(f"its secret {text}")
-        else:
-            # A key of a secret stands behind its ARN, which has seven parts.
-            arn = ":".join(re.sub(r"::+$", "", text).split(":")[:7]) if "${" not in text else "*"
-            workload.needs.append(
-                Need(service, "read its secrets", (Ask((_SECRET_ACTIONS[service],), (arn,)),), at=value.path)
-            )
-
-
-_RESOURCE_SERVICES: Final[Mapping[str, str]] = {
-    "AWS::S3::Bucket": "s3",
-    "AWS::DynamoDB::Table": "dynamodb",
-    "AWS::DynamoDB::GlobalTable": "dynamodb",
-    "AWS::SQS::Queue": "sqs",
-    "AWS::SNS::Topic": "sns",
-    "AWS::SecretsManager::Secret": "secretsmanager",
-    "AWS::SSM::Parameter": "ssm",
-    "AWS::StepFunctions::StateMachine": "states",
-    "AWS::Lambda::Function": "lambda",
-    "AWS::Kinesis::Stream": "kinesis-streams",
-    "AWS::KinesisFirehose::DeliveryStream": "kinesis-firehose",
-    "AWS::Events::EventBus": "events",
-    "AWS::Batch::JobQueue": "batch",
-    "AWS::Batch::JobDefinition": "batch",
-}
-"""The resources that a workload calls when its environment names them."""
-_PEERS: Final[Mapping[str, tuple[str, str, int]]] = {
-    "AWS::RDS::DBInstance": ("VPCSecurityGroups", "Port", 0),
-    "AWS::RDS::DBCluster": ("VpcSecurityGroupIds", "Port", 0),
-    "AWS::ElastiCache::ReplicationGroup": ("SecurityGroupIds", "Port", 6379),
-    "AWS::ElastiCache::CacheCluster": ("VpcSecurityGroupIds", "Port", 6379),
-    "AWS::DocDB::DBCluster": ("VpcSecurityGroupIds", "Port", 27017),
-    "AWS::Neptune::DBCluster": ("VpcSecurityGroupIds", "DBPort", 8182),
-    "AWS::Redshift::Cluster": ("VpcSecurityGroupIds", "Port", 5439),
-    "AWS::MemoryDB::Cluster": ("SecurityGroupIds", "Port", 6379),
-}
-"""Databases in a network: where they name their security groups and their port, and the port when they are silent."""
-_DATABASE_PORTS: Final = (
-    ("postgres", 5432),
-    ("mysql", 3306),
-    ("mariadb", 3306),
-    ("sqlserver", 1433),
-    ("oracle", 1521),
-)
-_LOCAL_HOST: Final = re.compile(
-    r"localhost|127\.|169\.254\.|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|[^.]+$|.*\.(local|internal|svc)(:|$)"
-)
-_URL: Final = re.compile(r"(?:https?|wss?)://(?:[^/@]*@)?([^/:?#]+)")
-
-
-def _add_named(world: World, workload: Workload, value: Value) -> None:
-    """What a variable of the environment names."""
-    for each in world.follow(value):
-        if isinstance(each.data, Reference):
-            resource = each.resource.template.resources.get(each.data.logical_id)
-            if resource is not None:
-                if resource.type in _RESOURCE_SERVICES:
-                    workload.needs.append(
-                        Need(_RESOURCE_SERVICES[resource.type], f"reach {resource.logical_id}", at=value.path)
-                    )
-                elif resource.type in _PEERS and "Address" in each.data.attribute:
-                    workload.peers.append(_peer(world, resource))
-            continue
-        text = each.text
-        parts = arn_parts(text)
-        if parts and parts[2] in BY_IAM_PREFIX and not parts[2].startswith(("ecs", "ecr", "logs", "kms")):
-            workload.needs.append(Need(BY_IAM_PREFIX[parts[2]].name, "reach what its environment names", at=value.path))
-            continue
-        url = _URL.match(text)
-        if url is None:
-            continue
-        aws = service_of_host(text)
-        if aws is not None:
-            service, region = aws
-            if service not in SERVICES:
-                continue
-            own = workload.resource.template.region
-            if own is not None and "${" not in region and region != own:
-                workload.needs.append(Need(INTERNET, f"reach {service} in {region}", host=url.group(1), at=value.path))
-            else:
-                workload.needs.append(Need(service, "reach what its environment names", at=value.path))
-        elif "${" not in url.group(1) and not _LOCAL_HOST.match(url.group(1)):
-            workload.needs.append(Need(INTERNET, f"reach {url.group(1)}", host=url.group(1), at=value.path))
-
-
-def _peer(world: World, resource: Resource) -> Peer:
-    groups, port, default = _PEERS[resource.type]
-    ports = [int(value.text) for value in resource.get(port) if value.text.isdigit()]
-    if not ports:
-        engine = " ".join(value.text for value in resource.get("Engine"))
-        ports = [next((number for name, number in _DATABASE_PORTS if name in engine), default)]
-    found = [place for value in resource.get(groups) for place in world.listed(value)]
-    return Peer(resource, tuple(found), tuple(number for number in ports if number))
-
-
-_SERVICE_SIDE_KMS: Final = (
-    "kms:Decrypt",
-    "kms:Encrypt",
-    "kms:ReEncrypt",
-    "kms:GenerateDataKey",
-    "kms:DescribeKey",
-    "kms:CreateGrant",
-)
-"""What S3, SQS, Secrets Manager and others do with a key for the caller; only other actions show that it calls KMS."""
-_FUNCTION_SIDE: Final = ("logs", "xray", "ec2")
-"""What Lambda itself does for a function with the function's role: none of it leaves from the function's subnet."""
-_NOT_CALLED: Final = frozenset({"iam:PassRole"})
-
-
-class _Roles:
-    """What the roles of templates allow."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._allowed: dict[Place, list[Statement]] = {}
-        for template in world.templates:
-            for found in template.once(statements):
-                if isinstance(found, Statement) and found.kind is PolicyKind.IDENTITY and found.allows:
-                    for role in self._bearers(found.resource):
-                        self._allowed.setdefault(role, []).append(found)
-
-    def of(self, role: Place) -> list[Statement]:
-        return self._allowed.get(role, [])
-
-    def _bearers(self, resource: Resource) -> Iterator[Place]:
-        if resource.type == "AWS::IAM::Role":
-            yield resource
-        for name in ("Roles", "RoleName"):
-            if resource.type != "AWS::IAM::Role":
-                for value in resource.get(name):
-                    yield from self._world.listed(value)
-
-
-def _add_role(
-    roles: _Roles, workload: Workload, places: Iterable[Place], *, fips: bool, skipped: tuple[str, ...]
-) -> None:
-    for role in places:
-        for statement in roles.of(role):
-            if any(key == "kms:viaservice" for _, key, _ in statement.conditions()):
-                continue
-            _add_statement(workload, statement, fips=fips, skipped=skipped)
-
-
-def _add_statement(workload: Workload, statement: Statement, *, fips: bool, skipped: tuple[str, ...]) -> None:
-    called: dict[str, list[str]] = {}
-    resources = tuple(dict.fromkeys(value.text for value in statement.resources)) or ("*",)
-    for action in statement.actions:
-        prefix, _, verb = action.text.partition(":")
-        if not verb or prefix in skipped or action.text in skipped or action.text in _NOT_CALLED or "${" in prefix:
-            continue
-        if action.text.rstrip("*").startswith(_SERVICE_SIDE_KMS):
-            continue
-        if prefix not in BY_IAM_PREFIX:
-            workload.untold.append(f"how {prefix}, which its role may call, is reached")
-            continue
-        service = BY_IAM_PREFIX[prefix]
-        name = f"{service.name}-fips" if fips and not service.gateway else service.name
-        called.setdefault(name, []).append(action.text)
-    for name, actions in called.items():
-        purpose = f"call {name.removesuffix('-fips')}, as its role may"
-        workload.needs.append(Need(name, purpose, (Ask(tuple(actions), resources),), at=statement.value.path))
-
-
-def _uses_fips(bearer: Resource) -> bool:
-    """Whether the SDKs in it are told to call FIPS endpoints."""
-    named = [
-        value
-        for containers in bearer.get("ContainerDefinitions")
-        for container in containers.items()
-        for environment in container.get("Environment")
-        for item in environment.items()
-        if any(name.text == "AWS_USE_FIPS_ENDPOINT" for name in item.get("Name"))
-        for value in item.get("Value")
-    ] + bearer.get("Environment", "Variables", "AWS_USE_FIPS_ENDPOINT")
-    region = bearer.template.region
-    return any(is_true(value.data) for value in named) and (region is None or bool(FIPS_REGIONS.fullmatch(region)))
-
-
-def _functions(world: World, roles: _Roles) -> Iterator[Workload]:
-    polled = _polled(world)
-    for function in world.of_type("AWS::Lambda::Function"):
+def _functions(world: World, roles: Roles) -> Iterator[Workload]:
+    polled, behind, urls = _polled(world), _behind(world), _open_urls(world)
+    for function in world.of_type(*_FUNCTION_TYPES):
         for configuration in function.get("VpcConfig"):
             if configuration.absent:
                 continue
@@ -507,33 +194,59 @@ def _functions(world: World, roles: _Roles) -> Iterator[Workload]:
                 function,
                 "the function",
                 subnets,
-                [place for value in configuration.get("SecurityGroupIds") for place in world.listed(value)],
+                _groups(world, configuration.get("SecurityGroupIds")),
+                behind=behind.get(function, []),
+                open_urls=urls.get(function, []),
             )
             for variables in function.get("Environment", "Variables"):
                 for _, value in variables.members():
-                    _add_named(world, workload, value)
+                    add_named(world, workload, value)
             skipped = (*_FUNCTION_SIDE, *polled.get(function, ()))
-            _add_role(roles, workload, world.places(function, "Role"), fips=_uses_fips(function), skipped=skipped)
+            add_role(roles, workload, world.places(function, "Role"), fips=uses_fips(function), skipped=skipped)
             yield workload
 
 
+_FUNCTION_SIDE: Final = (
+    "logs:createlog",
+    "logs:putlogevents",
+    "xray:",
+    "ec2:createnetworkinterface",
+    "ec2:deletenetworkinterface",
+    "ec2:describenetworkinterfaces",
+    "ec2:describesecuritygroups",
+    "ec2:describesubnets",
+    "ec2:describevpcs",
+    "ec2:getsecuritygroupsforvpc",
+    "ec2:assignprivateipaddresses",
+    "ec2:unassignprivateipaddresses",
+)
+"""What Lambda itself does for a function with the function's role: none of it leaves from the function's subnet."""
 _POLLED: Final[Mapping[str, tuple[str, ...]]] = {
     "sqs": (
-        "sqs:ReceiveMessage",
-        "sqs:DeleteMessage",
-        "sqs:GetQueueAttributes",
-        "sqs:GetQueueUrl",
-        "sqs:ChangeMessageVisibility",
+        "sqs:receivemessage",
+        "sqs:deletemessage",
+        "sqs:getqueueattributes",
+        "sqs:getqueueurl",
+        "sqs:changemessagevisibility",
     ),
-    "kinesis": ("kinesis",),
+    "kinesis": ("kinesis:get", "kinesis:describe", "kinesis:list", "kinesis:subscribetoshard"),
     "dynamodb": (
-        "dynamodb:GetRecords",
-        "dynamodb:GetShardIterator",
-        "dynamodb:DescribeStream",
-        "dynamodb:ListStreams",
+        "dynamodb:getrecords",
+        "dynamodb:getsharditerator",
+        "dynamodb:describestream",
+        "dynamodb:liststreams",
     ),
 }
 """What Lambda does itself, with the function's role, where it polls for the function."""
+_DELIVERED: Final = (
+    "sqs:sendmessage",
+    "sqs:getqueueattributes",
+    "sqs:getqueueurl",
+    "sns:publish",
+    "lambda:invokefunction",
+    "events:putevents",
+)
+"""What Lambda does itself to deliver a function's results and failures."""
 
 
 def _polled(world: World) -> Mapping[Place, list[str]]:
@@ -542,62 +255,124 @@ def _polled(world: World) -> Mapping[Place, list[str]]:
         texts = [each.text for value in mapping.get("EventSourceArn") for each in world.follow(value)]
         types = [
             place.type.split("::")[1].lower()
-            for value in mapping.get("EventSourceArn")
-            for place in world.locate(value)
+            for place in world.places(mapping, "EventSourceArn")
             if isinstance(place, Resource)
         ]
         services = [each for each in _POLLED if each in types or any(f":{each}:" in text for text in texts)]
-        for function in world.places(mapping, "FunctionName"):
+        for function in _aliased(world, mapping, "FunctionName"):
             found.setdefault(function, []).extend(action for each in services for action in _POLLED[each])
-    for function in world.of_type("AWS::Lambda::Function"):
+    for configuration in world.of_type("AWS::Lambda::EventInvokeConfig"):
+        if any(not value.absent for value in configuration.get("DestinationConfig")):
+            for function in _aliased(world, configuration, "FunctionName"):
+                found.setdefault(function, []).extend(_DELIVERED)
+    for function in world.of_type(*_FUNCTION_TYPES):
         if any(not value.absent for value in function.get("DeadLetterConfig", "TargetArn")):
-            found.setdefault(function, []).extend(("sqs:SendMessage", "sns:Publish"))
+            found.setdefault(function, []).extend(_DELIVERED)
     return found
 
 
-def _compute_environments(world: World, roles: _Roles) -> Iterator[Workload]:
-    definitions: dict[bool, list[Resource]] = {True: [], False: []}
-    for definition in world.of_type("AWS::Batch::JobDefinition"):
-        platforms = [item.text for value in definition.get("PlatformCapabilities") for item in value.items()]
-        if not any(not value.absent for value in definition.get("EksProperties")):
-            definitions["FARGATE" in platforms].append(definition)
-    environments = [
-        (environment, [value.text for value in environment.get("ComputeResources", "Type") if not value.absent])
-        for environment in world.of_type("AWS::Batch::ComputeEnvironment")
-        if all(value.absent for value in environment.get("EksConfiguration"))
-    ]
-    for environment, types in environments:
-        if not types:
-            continue  # an unmanaged environment: its hosts stand elsewhere
-        fargate = any(type_.startswith("FARGATE") for type_ in types)
+def _aliased(world: World, resource: Resource, name: str) -> Iterator[Place]:
+    """The functions that a property names, by their aliases and versions too."""
+    for place in world.places(resource, name):
+        if isinstance(place, Resource) and place.type in ("AWS::Lambda::Alias", "AWS::Lambda::Version"):
+            yield from world.places(place, "FunctionName")
+        else:
+            yield place
+
+
+def _behind(world: World) -> Mapping[Place, list[Place]]:
+    """The target groups of each function."""
+    found: dict[Place, list[Place]] = {}
+    for group in world.of_type("AWS::ElasticLoadBalancingV2::TargetGroup"):
+        for targets in group.get("Targets"):
+            for target in targets.items():
+                for value in target.get("Id"):
+                    for place in world.locate(value):
+                        found.setdefault(place, []).append(group)
+    return found
+
+
+def _open_urls(world: World) -> Mapping[Place, list[Place]]:
+    """The URLs of each function that take requests from everybody."""
+    found: dict[Place, list[Place]] = {}
+    for url in world.of_type("AWS::Lambda::Url"):
+        if any(value.text == "NONE" for value in url.get("AuthType")):
+            for function in _aliased(world, url, "TargetFunctionArn"):
+                found.setdefault(function, []).append(url)
+    return found
+
+
+def _compute_environments(world: World, roles: Roles) -> Iterator[Workload]:
+    jobs = _jobs(world, roles)
+    for environment, fargate in _environments(world):
+        job = jobs.get((environment.template, fargate)) or jobs.get((None, fargate))
         workload = Workload(
             environment,
             "the compute environment",
             [p for value in environment.get("ComputeResources", "Subnets") for p in world.listed(value)],
-            [p for value in environment.get("ComputeResources", "SecurityGroupIds") for p in world.listed(value)],
+            _groups(world, environment.get("ComputeResources", "SecurityGroupIds")),
+            public_address=job is not None and job.public_address,
+            always_public=job is not None and job.always_public,
+            needs=list(job.needs) if job else [],
+            neighbours=job.neighbours if job else [],
+            untold=job.untold if job else [],
         )
         if not workload.groups and any(not v.absent for v in environment.get("ComputeResources", "LaunchTemplate")):
-            workload.groups.append("the launch template's security groups")
+            workload.groups.append(("of the launch template", NOTHING_GIVEN))
         if not fargate:
             workload.needs += [Need(service, "join the cluster of its instances") for service in HOST_SERVICES]
-        jobs = definitions[fargate]
-        if not jobs:
-            _add_pull(workload, "${AWS::AccountId}", "${AWS::Region}", "*", "Properties.ComputeResources")
-            workload.needs.append(Need("logs", "write the logs of its jobs", at="Properties.ComputeResources"))
-        for job in jobs:
-            _add_job(world, roles, workload, job, fargate=fargate)
+        if job is None:
+            add_pull(workload, environment.template, "${AWS::Region}", "*")
+            asked = ask(environment.template, WRITE_LOGS)
+            workload.needs.append(Need("logs", "write the logs of its jobs", (asked,)))
         yield workload
 
 
-def _add_job(world: World, roles: _Roles, workload: Workload, job: Resource, *, fargate: bool) -> None:
+def _environments(world: World) -> Iterator[tuple[Resource, bool]]:
+    """The compute environments whose hosts stand in the templates, and whether they are Fargate's."""
+    for environment in world.of_type("AWS::Batch::ComputeEnvironment"):
+        types = [value.text for value in environment.get("ComputeResources", "Type") if not value.absent]
+        if types and all(value.absent for value in environment.get("EksConfiguration")):
+            yield environment, any(type_.startswith("FARGATE") for type_ in types)
+
+
+def _jobs(world: World, roles: Roles) -> Mapping[tuple[Template | None, bool], Workload]:
+    """What the jobs of each platform need together, by their template.
+
+    Which queue a job goes to is decided when it is submitted, so it counts for every environment of its platform in its
+    template; those of templates without such an environment count for the environments of all others, under None.
+    """
+    at_home = {(environment.template, fargate) for environment, fargate in _environments(world)}
+    found: dict[tuple[Template | None, bool], list[Workload]] = {}
+    for definition in world.of_type("AWS::Batch::JobDefinition"):
+        platforms = [item.text for value in definition.get("PlatformCapabilities") for item in value.items()]
+        if any(not value.absent for value in definition.get("EksProperties")):
+            continue
+        home = (definition.template, "FARGATE" in platforms)
+        job = _job(world, roles, definition, fargate=home[1])
+        found.setdefault(home if home in at_home else (None, home[1]), []).append(job)
+    return {
+        home: Workload(
+            jobs[0].resource,
+            "the jobs",
+            [],
+            [],
+            public_address=any(job.public_address for job in jobs),
+            always_public=all(job.public_address for job in jobs),
+            needs=list(dict.fromkeys(need for job in jobs for need in job.needs)),
+            neighbours=list(dict.fromkeys(each for job in jobs for each in job.neighbours)),
+            untold=list(dict.fromkeys(each for job in jobs for each in job.untold)),
+        )
+        for home, jobs in found.items()
+    }
+
+
+def _job(world: World, roles: Roles, job: Resource, *, fargate: bool) -> Workload:
+    """What jobs of one definition need, wherever they run."""
+    found = Workload(job, "the job", [], [])
+    tasks = [task for values in job.get("EcsProperties", "TaskProperties") for task in values.items()]
     containers = [value for value in job.get("ContainerProperties") if not value.absent]
-    containers += [
-        container
-        for tasks in job.get("EcsProperties", "TaskProperties")
-        for task in tasks.items()
-        for listed_containers in task.get("Containers")
-        for container in listed_containers.items()
-    ]
+    containers += [each for task in tasks for values in task.get("Containers") for each in values.items()]
     containers += [
         container
         for ranges in job.get("NodeProperties", "NodeRangeProperties")
@@ -606,18 +381,15 @@ def _add_job(world: World, roles: _Roles, workload: Workload, job: Resource, *, 
         if not container.absent
     ]
     for container in containers:
-        _add_container(world, workload, container)
+        add_container(world, found, container)
         # Batch logs to CloudWatch unless another driver is asked for.
         if all(driver.absent for driver in container.get("LogConfiguration", "LogDriver")):
-            workload.needs.append(Need("logs", "write the logs of its jobs", at=container.path))
-        if any(value.text == "ENABLED" for value in container.get("NetworkConfiguration", "AssignPublicIp")):
-            workload.public_address = workload.public_address or fargate
-    roles_named = [value for container in containers for value in container.get("JobRoleArn")]
-    roles_named += [
-        value
-        for tasks in job.get("EcsProperties", "TaskProperties")
-        for task in tasks.items()
-        for value in task.get("TaskRoleArn")
-    ]
-    places = [place for value in roles_named for place in world.locate(value)]
-    _add_role(roles, workload, places, fips=False, skipped=())
+            found.needs.append(Need("logs", "write the logs of its jobs", (ask(job.template, WRITE_LOGS),)))
+        addresses = container.get("NetworkConfiguration", "AssignPublicIp")
+        found.public_address = found.public_address or (fargate and any(v.text == "ENABLED" for v in addresses))
+    add_volumes(world, found, [volumes for each in (*containers, *tasks) for volumes in each.get("Volumes")])
+    named = [value for each in containers for value in each.get("JobRoleArn")]
+    named += [value for task in tasks for value in task.get("TaskRoleArn")]
+    fips = any(is_true(value.data) for container in containers for value in fips_settings(container))
+    add_role(roles, found, [place for value in named for place in world.locate(value)], fips=fips, skipped=())
+    return found

@@ -1,0 +1,309 @@
+"""The same network in two ways: with `PrivateNetwork`, and as somebody writes it in plain aws_cdk."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from aws_cdk import (
+    ArnFormat,
+    CfnTag,
+    CustomResource,
+    Duration,
+    Fn,
+    RemovalPolicy,
+    Stack,
+)
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+
+import secure_containers
+from secure_containers import IMAGE_PULL, PrivateNetwork
+
+sys.path.append(str(Path(__file__).parent.parent))  # what the programs of both folders share
+from repositories import new_app
+
+PER_STACK: Final = 125
+"""A workload's group, two rules out of it and one into the endpoints are four resources, and a stack takes 500."""
+_CODE: Final = Path(secure_containers.__file__).parent / "custom_resources"
+_HTTPS: Final = ec2.Port.tcp(443)
+_AGENT: Final = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
+
+Admit = Callable[[ec2.SecurityGroup], None]
+"""Lets a workload's security group reach the endpoints."""
+
+
+def secured(stack: Stack) -> tuple[ec2.IVpc, Admit]:
+    network = PrivateNetwork(stack, "Network")
+
+    def admit(group: ec2.SecurityGroup) -> None:
+        network.require(group, *IMAGE_PULL, "logs", "secretsmanager")
+
+    return network.vpc, admit
+
+
+def plain(stack: Stack) -> tuple[ec2.IVpc, Admit]:
+    vpc = _vpc(stack)
+    key = _key(stack)
+    function = _function(stack, key)
+    _closed(stack, vpc, function)
+    _flow_log(stack, vpc, key)
+    s3 = _prefix_list(stack, function)
+    group = ec2.SecurityGroup(
+        stack, "Endpoints", vpc=vpc, description="Endpoints: HTTPS from the workloads", allow_all_outbound=False
+    )
+    _endpoints(stack, vpc, group)
+    group_id = group.security_group_id
+
+    def admit(workload: ec2.SecurityGroup) -> None:
+        workload.add_egress_rule(group, _HTTPS, "HTTPS to the endpoints")
+        workload.add_egress_rule(s3, _HTTPS, "HTTPS to S3")
+        # Below the workload's group, so that the network does not depend on who is placed in it.
+        ec2.CfnSecurityGroupIngress(
+            workload,
+            "EndpointAccess",
+            group_id=group_id,
+            source_security_group_id=workload.security_group_id,
+            ip_protocol="tcp",
+            from_port=443,
+            to_port=443,
+            description="HTTPS from a workload",
+        )
+
+    return vpc, admit
+
+
+FLAVOURS: Final[Mapping[str, Callable[[Stack], tuple[ec2.IVpc, Admit]]]] = {"plain": plain, "ours": secured}
+
+
+def construct(flavour: str, number: int, folder: str) -> Any:
+    """An app with a network in a stack of its own and so many workloads' groups in others."""
+    app = new_app(folder)
+    vpc, admit = FLAVOURS[flavour](Stack(app, "Network"))
+    for first in range(0, number, PER_STACK):
+        stack = Stack(app, f"Workloads{first}")
+        for each in range(first, min(first + PER_STACK, number)):
+            add_workload(stack, f"Group{each}", vpc, admit)
+    return app
+
+
+def add_workload(stack: Stack, id: str, vpc: ec2.IVpc, admit: Admit) -> None:
+    admit(ec2.SecurityGroup(stack, id, vpc=vpc, description="A workload", allow_all_outbound=False))
+
+
+def _vpc(stack: Stack) -> ec2.IVpc:
+    cidr, cidrs = "10.0.0.0/16", ["10.0.0.0/19", "10.0.32.0/19", "10.0.64.0/19"]
+    tags = [CfnTag(key="Name", value="Network")]
+    vpc = ec2.CfnVPC(stack, "Vpc", cidr_block=cidr, enable_dns_support=True, enable_dns_hostnames=True, tags=tags)
+    names = Fn.get_azs()
+    zones = [Fn.select(index, names) for index in range(len(cidrs))]
+    subnets = [
+        ec2.PrivateSubnet(
+            stack,
+            f"Isolated{index + 1}",
+            vpc_id=vpc.ref,
+            availability_zone=zones[index],
+            cidr_block=block,
+            map_public_ip_on_launch=False,
+        )
+        for index, block in enumerate(cidrs)
+    ]
+    return ec2.Vpc.from_vpc_attributes(
+        stack,
+        "Known",
+        vpc_id=vpc.ref,
+        vpc_cidr_block=cidr,
+        availability_zones=zones,
+        isolated_subnet_ids=[subnet.subnet_id for subnet in subnets],
+        isolated_subnet_route_table_ids=[subnet.route_table.route_table_id for subnet in subnets],
+        isolated_subnet_ipv4_cidr_blocks=cidrs,
+    )
+
+
+def _key(stack: Stack) -> kms.Key:
+    key = kms.Key(
+        stack,
+        "Key",
+        description="Encrypts the logs of the network",
+        enable_key_rotation=True,
+        removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+    )
+    groups = stack.format_arn(
+        service="logs", resource="log-group", resource_name="*", arn_format=ArnFormat.COLON_RESOURCE_NAME
+    )
+    key.add_to_resource_policy(
+        iam.PolicyStatement(
+            sid="CloudWatchLogs",
+            principals=[iam.ServicePrincipal(f"logs.{stack.region}.{stack.url_suffix}")],
+            actions=["kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"],
+            resources=["*"],
+            conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": groups}},
+        )
+    )
+    return key
+
+
+def _function(stack: Stack, key: kms.IKey) -> lambda_.Function:
+    group = logs.LogGroup(stack, "SettingsLogs", encryption_key=key, retention=logs.RetentionDays.ONE_YEAR)
+    role = iam.Role(
+        stack,
+        "SettingsRole",
+        assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+        description="Closes default security groups and finds prefix lists",
+    )
+    iam.ManagedPolicy(
+        stack,
+        "SettingsPolicy",
+        description="What every call needs",
+        roles=[role],
+        statements=[
+            _allow(["logs:CreateLogStream", "logs:PutLogEvents"], [group.log_group_arn]),
+            _allow(["ec2:DescribeManagedPrefixLists", "ec2:DescribeSecurityGroups"], ["*"]),
+        ],
+    )
+    return lambda_.Function(
+        stack,
+        "Settings",
+        description="Closes default security groups and finds prefix lists",
+        runtime=lambda_.Runtime.PYTHON_3_14,
+        architecture=lambda_.Architecture.ARM_64,
+        code=lambda_.Code.from_asset(str(_CODE), exclude=["__pycache__", "*.pyc", "__init__.py"]),
+        handler="answer.handler",
+        environment={"JOB": "network"},
+        timeout=Duration.minutes(2),
+        memory_size=256,
+        role=role,
+        log_group=group,
+        retry_attempts=0,
+    )
+
+
+def _closed(stack: Stack, vpc: ec2.IVpc, function: lambda_.Function) -> None:
+    groups = stack.format_arn(service="ec2", resource="security-group", resource_name="*")
+    vpc_arn = stack.format_arn(service="ec2", resource="vpc", resource_name=vpc.vpc_id)
+    assert function.role is not None
+    policy = iam.ManagedPolicy(
+        stack,
+        "ClosedPolicy",
+        description="Closes the default security group",
+        roles=[function.role],
+        statements=[
+            iam.PolicyStatement(
+                actions=["ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress"],
+                resources=[groups],
+                conditions={"ArnEquals": {"ec2:Vpc": vpc_arn}},
+            )
+        ],
+    )
+    closed = CustomResource(
+        stack,
+        "Closed",
+        resource_type="Custom::ClosedDefaultSecurityGroup",
+        service_token=function.function_arn,
+        properties={"Action": "ClosedDefaultSecurityGroup", "VpcId": vpc.vpc_id},
+        service_timeout=Duration.minutes(4),
+    )
+    closed.node.add_dependency(policy)
+
+
+def _prefix_list(stack: Stack, function: lambda_.Function) -> ec2.IPeer:
+    lists = CustomResource(
+        stack,
+        "PrefixLists",
+        resource_type="Custom::PrefixLists",
+        service_token=function.function_arn,
+        properties={"Action": "PrefixLists", "Region": stack.region},
+        service_timeout=Duration.minutes(4),
+    )
+    return ec2.Peer.prefix_list(lists.get_att_string("s3"))
+
+
+def _flow_log(stack: Stack, vpc: ec2.IVpc, key: kms.IKey) -> None:
+    group = logs.LogGroup(
+        stack,
+        "FlowLogGroup",
+        encryption_key=key,
+        retention=logs.RetentionDays.ONE_YEAR,
+        removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+    )
+    source = stack.format_arn(service="ec2", resource="vpc-flow-log", resource_name="*")
+    conditions = {"StringEquals": {"aws:SourceAccount": stack.account}, "ArnLike": {"aws:SourceArn": source}}
+    role = iam.Role(
+        stack,
+        "FlowLogRole",
+        description="Writes the flow logs",
+        assumed_by=iam.ServicePrincipal("vpc-flow-logs.amazonaws.com", conditions=conditions),
+    )
+    actions = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
+    policy = iam.ManagedPolicy(
+        stack,
+        "FlowLogPolicy",
+        description="Writes flow logs to one log group",
+        roles=[role],
+        statements=[_allow(actions, [group.log_group_arn])],
+    )
+    log = ec2.CfnFlowLog(
+        stack,
+        "FlowLog",
+        resource_id=vpc.vpc_id,
+        resource_type="VPC",
+        traffic_type="ALL",
+        log_destination_type="cloud-watch-logs",
+        log_group_name=group.log_group_name,
+        deliver_logs_permission_arn=role.role_arn,
+    )
+    log.node.add_dependency(policy)
+
+
+def _endpoints(stack: Stack, vpc: ec2.IVpc, group: ec2.ISecurityGroup) -> None:
+    subnets = ec2.SubnetSelection(subnets=vpc.isolated_subnets)
+    for name in ("s3", "dynamodb"):
+        gateway = ec2.GatewayVpcEndpoint(
+            stack, name, vpc=vpc, service=ec2.GatewayVpcEndpointAwsService(name), subnets=[subnets]
+        )
+        gateway.add_to_policy(_own(stack, f"{name}:*"))
+        if name == "s3":
+            bucket = f"arn:{stack.partition}:s3:::prod-{stack.region}-starport-layer-bucket/*"
+            gateway.add_to_policy(_anybody("ImageLayers", ["s3:GetObject"], bucket))
+    for name in ("ecr.api", "ecr.dkr", "logs", "secretsmanager"):
+        interface = ec2.InterfaceVpcEndpoint(
+            stack,
+            name,
+            vpc=vpc,
+            service=ec2.InterfaceVpcEndpointAwsService(name),
+            subnets=subnets,
+            security_groups=[group],
+            private_dns_enabled=True,
+            open=False,
+        )
+        interface.add_to_policy(_own(stack, f"{name.split('.')[0]}:*"))
+        if name.startswith("ecr."):
+            agent = f"arn:{stack.partition}:ecr:{stack.region}:*:repository/aws-guardduty-agent-fargate"
+            caller = {"StringEquals": {"aws:PrincipalAccount": stack.account}}
+            interface.add_to_policy(_anybody("GuardDutyAgent", _AGENT, agent, caller))
+
+
+def _own(stack: Stack, action: str) -> iam.PolicyStatement:
+    account = stack.account
+    conditions = {
+        "StringEquals": {"aws:PrincipalAccount": account},
+        "StringEqualsIfExists": {"aws:ResourceAccount": account},
+    }
+    return _anybody("OwnCallersAndResources", [action], "*", conditions)
+
+
+def _anybody(
+    sid: str, actions: Sequence[str], resource: str, conditions: Mapping[str, Any] | None = None
+) -> iam.PolicyStatement:
+    return iam.PolicyStatement(
+        sid=sid, principals=[iam.AnyPrincipal()], actions=list(actions), resources=[resource], conditions=conditions
+    )
+
+
+def _allow(actions: Sequence[str], resources: Sequence[str]) -> iam.PolicyStatement:
+    return iam.PolicyStatement(actions=list(actions), resources=list(resources))

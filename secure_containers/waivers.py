@@ -109,30 +109,36 @@ def waive(construct: IConstruct, *waivers: Waiver) -> None:
         return
     from aws_cdk import Acknowledgment, CfnResource, Validations  # noqa: PLC0415 - it starts Node, and waivers are read without it too
 
-    found: list[CfnResource] = [each for each in construct.node.find_all() if CfnResource.is_cfn_resource(each)]  # type: ignore[misc]  # the check is the cast
+    path = construct.node.path
     check_list(
-        construct.node.path,
+        path,
         "waivers",
         waivers,
         Waiver,
         allowed="waivers, one after the other",
         write='waive(construct, Waiver("SC-ECR-01", reason="..."))',
     )
-    _refuse_doubles(construct.node.path, waivers)
-    today = date.today()
+    _refuse_doubles(path, waivers)
+    resources: list[CfnResource] = [each for each in construct.node.find_all() if CfnResource.is_cfn_resource(each)]  # type: ignore[misc]  # the check is the cast
+    found = [(resource, resource.cfn_resource_type) for resource in resources]
+    recorded: dict[int, list[RecordedWaiver]] = {}
     for waiver in waivers:
         types = _types(waiver)
-        judged = [resource for resource in found if not types or resource.cfn_resource_type in types]
+        judged = [index for index, (_, type_) in enumerate(found) if not types or type_ in types]
         if not judged:
             allowed = ", ".join(types) if types else "a resource"
             raise ValueError(
-                f"{construct.node.path}: Waiver({waiver.rule!r}) has nothing to waive: "
-                f"the construct holds none of {allowed}"
+                f"{path}: Waiver({waiver.rule!r}) has nothing to waive: the construct holds none of {allowed}"
             )
-        for resource in judged:
-            _record(resource, waiver, construct.node.path)
+        entry = RecordedWaiver(waiver.id, waiver.reason, waiver.until, waiver.approved_by, path)
+        for index in judged:
+            recorded.setdefault(index, []).append(entry)
+    for index, entries in recorded.items():
+        _record(found[index][0], entries)
+    validations, today = Validations.of(construct), date.today()
+    for waiver in waivers:
         if waiver.counts_on(today):
-            Validations.of(construct).acknowledge(Acknowledgment(id=waiver.acknowledged_id, reason=waiver.reason))
+            validations.acknowledge(Acknowledgment(id=waiver.acknowledged_id, reason=waiver.reason))
 
 
 class DefaultsOff:
@@ -213,8 +219,7 @@ def _types(waiver: Waiver) -> tuple[str, ...]:
     return rule.types if rule else ()
 
 
-def _record(resource: CfnResource, waiver: Waiver, path: str) -> None:
-    recorded: Any = resource.get_metadata(METADATA_KEY)
-    entries = list(recorded["Waivers"]) if isinstance(recorded, dict) else []
-    entry = RecordedWaiver(waiver.id, waiver.reason, waiver.until, waiver.approved_by, path).as_metadata()
-    resource.add_metadata(METADATA_KEY, {"Waivers": [*entries, entry]})
+def _record(resource: CfnResource, waivers: Iterable[RecordedWaiver]) -> None:
+    before: Any = resource.get_metadata(METADATA_KEY)
+    entries = list(before["Waivers"]) if isinstance(before, dict) else []
+    resource.add_metadata(METADATA_KEY, {"Waivers": [*entries, *(waiver.as_metadata() for waiver in waivers)]})

@@ -145,5 +145,6 @@ def zone_names(path: str, stack: Stack, zones: int | Sequence[str] | None) -> li
 
 def _first(count: int) -> Iterator[str]:
     # Not `Stack.availability_zones`, which asks an account as soon as the stack has one.
+    all_ = Fn.get_azs()
     for index in range(count):
-        yield Fn.select(index, Fn.get_azs())
+        yield Fn.select(index, all_)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import jsii
-from aws_cdk import Annotations, IStableListProducer, Lazy, Names, Reference, Stack, Token, Tokenization
+from aws_cdk import Annotations, IStableListProducer, Lazy, Reference, Stack, Token, Tokenization
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from constructs import Construct, IConstruct
@@ -22,7 +22,6 @@ from secure_containers.rules.network.services import (
     service_of_endpoint,
 )
 
-_HTTPS: Final = ec2.Port.tcp(443)
 _BY_AGENTS: Final = (*PULL_SERVICES, *HOST_SERVICES, "logs", "ssmmessages", "guardduty-data")
 """What agents of AWS call, which no SDK setting turns to FIPS host names."""
 _GUARDDUTY_AGENT: Final = "aws-guardduty-agent-fargate"
@@ -68,6 +67,9 @@ class Endpoints:
         self._unrestricted = unrestricted
         self._found: dict[str, AnyEndpoint] = dict(given)
         self._used: dict[str, _Resources] = {}
+        self._doors: dict[str, Sequence[ec2.ISecurityGroup]] = {}
+        self._stack = Stack.of(scope)
+        self._account, self._region, self._partition = self._stack.account, self._stack.region, self._stack.partition
         self._group: ec2.SecurityGroup | None = None
 
     @property
@@ -83,32 +85,23 @@ class Endpoints:
             )
         return self._group
 
-    def named(self, service: Service) -> AnyEndpoint:
-        """The endpoint of a service; it is added if there is none."""
+    def doors(self, service: Service) -> Sequence[ec2.ISecurityGroup]:
+        """The security groups of a service's endpoint; the endpoint is added if there is none. Gateways have none."""
+        if service.name not in self._doors:
+            self._doors[service.name] = self._find_or_add(service)
+        return self._doors[service.name]
+
+    def _find_or_add(self, service: Service) -> Sequence[ec2.ISecurityGroup]:
         name = self._endpoint_name(service)
         if name not in self._found and self._search:
             self._found = {**_of_vpc(self._scope, self._vpc), **self._found}
-        if name not in self._found:
-            self._found[name] = self._add_gateway(service) if service.gateway else self._add_interface(service, name)
-        return self._found[name]
-
-    def admit(self, group: ec2.ISecurityGroup, endpoint: ec2.IInterfaceVpcEndpoint) -> None:
-        """Let a workload's security group and an endpoint's talk; the rules stand where the workload does."""
-        for own in endpoint.connections.security_groups:
-            id = f"EndpointAccess{Names.node_unique_id(own.node)[-8:]}"
-            if group.node.try_find_child(id) is None:
-                group.add_egress_rule(own, _HTTPS, f"HTTPS to the endpoints of {self._path}")
-                # By the L1, and below the workload's group: the network must not depend on who is placed in it.
-                ec2.CfnSecurityGroupIngress(
-                    group,  # type: ignore[arg-type]  # every security group is a construct
-                    id,
-                    group_id=own.security_group_id,
-                    source_security_group_id=group.security_group_id,
-                    ip_protocol="tcp",
-                    from_port=443,
-                    to_port=443,
-                    description=f"HTTPS from {group.node.path}"[:255],
-                )
+        if name in self._found:
+            return [] if service.gateway else self._found[name].connections.security_groups  # type: ignore[union-attr]  # no gateway
+        if service.gateway:
+            self._add_gateway(service)
+            return []
+        self._add_interface(service, name)
+        return [self.group]
 
     def narrow(self, service: Service, resources: Sequence[str]) -> None:
         """Let the endpoint's policy through to some resources, or to all of the owner's where none are named."""
@@ -120,9 +113,8 @@ class Endpoints:
 
     def _refuse_circle(self, resource: str) -> None:
         """A resource of a stack that stands on this network would make the two depend on each other."""
-        home = Stack.of(self._scope)
         for token in Tokenization.reverse_string(resource).tokens if Token.is_unresolved(resource) else ():
-            if isinstance(token, Reference) and Stack.of(token.target) is not home:
+            if isinstance(token, Reference) and Stack.of(token.target) is not self._stack:
                 raise invalid(
                     self._path,
                     "require(resources)",
@@ -147,7 +139,7 @@ class Endpoints:
             )
         return service.name
 
-    def _add_gateway(self, service: Service) -> ec2.GatewayVpcEndpoint:
+    def _add_gateway(self, service: Service) -> None:
         endpoint = ec2.GatewayVpcEndpoint(
             self._scope,
             _construct_id(service.name),
@@ -156,9 +148,8 @@ class Endpoints:
             subnets=list(self._gateway_subnets),
         )
         self._restrict(service, endpoint)
-        return endpoint
 
-    def _add_interface(self, service: Service, name: str) -> ec2.InterfaceVpcEndpoint:
+    def _add_interface(self, service: Service, name: str) -> None:
         endpoint = ec2.InterfaceVpcEndpoint(
             self._scope,
             _construct_id(name),
@@ -175,14 +166,12 @@ class Endpoints:
             Annotations.of(self._scope).add_info(
                 f"{self._path}: there is no FIPS endpoint of {name} for VPCs; AWS's agents call its standard one"
             )
-        return endpoint
 
     def _restrict(self, service: Service, endpoint: ec2.InterfaceVpcEndpoint | ec2.GatewayVpcEndpoint) -> None:
         if self._unrestricted:
             return
-        stack = Stack.of(self._scope)
         if self._organization_id is None:
-            caller, owner = ("aws:PrincipalAccount", stack.account), ("aws:ResourceAccount", stack.account)
+            caller, owner = ("aws:PrincipalAccount", self._account), ("aws:ResourceAccount", self._account)
         else:
             caller = ("aws:PrincipalOrgID", self._organization_id)
             owner = ("aws:ResourceOrgID", self._organization_id)
@@ -199,8 +188,44 @@ class Endpoints:
             conditions={"StringEquals": dict([caller]), "StringEqualsIfExists": dict([owner])},
         )
         endpoint.add_to_policy(own)
-        for statement in _exceptions(service, stack, dict([caller])):
+        for statement in self._exceptions(service, dict([caller])):
             endpoint.add_to_policy(statement)
+
+    def _exceptions(self, service: Service, caller: Mapping[str, str]) -> list[iam.PolicyStatement]:
+        """What workloads need of resources that belong to AWS."""
+        if service.name == "s3":
+            # ECR gives layers out by pre-signed URLs of an account of AWS, which no condition on the caller meets.
+            return [
+                iam.PolicyStatement(
+                    sid="ImageLayers",
+                    principals=[iam.AnyPrincipal()],
+                    actions=["s3:GetObject"],
+                    resources=[layer_bucket(self._partition, self._region)],
+                )
+            ]
+        if service.name in ("ecr.api", "ecr.dkr"):
+            agent = f"arn:{self._partition}:ecr:{self._region}:*:repository/{_GUARDDUTY_AGENT}"
+            return [
+                iam.PolicyStatement(
+                    sid="GuardDutyAgent",
+                    principals=[iam.AnyPrincipal()],
+                    actions=["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+                    resources=[agent],
+                    conditions={"StringEquals": dict(caller)},
+                )
+            ]
+        if service.name == "ssm":
+            public = f"arn:{self._partition}:ssm:{self._region}::parameter/aws/*"
+            return [
+                iam.PolicyStatement(
+                    sid="PublicParameters",
+                    principals=[iam.AnyPrincipal()],
+                    actions=["ssm:GetParameter", "ssm:GetParameters", "ssm:GetParametersByPath"],
+                    resources=[public],
+                    conditions={"StringEquals": dict(caller)},
+                )
+            ]
+        return []
 
 
 @jsii.implements(IStableListProducer)
@@ -215,43 +240,6 @@ class _Resources:
 
     def produce(self) -> list[str]:
         return ["*"] if "*" in self._named or not self._named else sorted(self._named)
-
-
-def _exceptions(service: Service, stack: Stack, caller: Mapping[str, str]) -> list[iam.PolicyStatement]:
-    """What workloads need of resources that belong to AWS."""
-    if service.name == "s3":
-        # ECR gives layers out by pre-signed URLs of an account of AWS, which no condition on the caller meets.
-        return [
-            iam.PolicyStatement(
-                sid="ImageLayers",
-                principals=[iam.AnyPrincipal()],
-                actions=["s3:GetObject"],
-                resources=[layer_bucket(stack.partition, stack.region)],
-            )
-        ]
-    if service.name in ("ecr.api", "ecr.dkr"):
-        agent = f"arn:{stack.partition}:ecr:{stack.region}:*:repository/{_GUARDDUTY_AGENT}"
-        return [
-            iam.PolicyStatement(
-                sid="GuardDutyAgent",
-                principals=[iam.AnyPrincipal()],
-                actions=["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
-                resources=[agent],
-                conditions={"StringEquals": dict(caller)},
-            )
-        ]
-    if service.name == "ssm":
-        public = f"arn:{stack.partition}:ssm:{stack.region}::parameter/aws/*"
-        return [
-            iam.PolicyStatement(
-                sid="PublicParameters",
-                principals=[iam.AnyPrincipal()],
-                actions=["ssm:GetParameter", "ssm:GetParameters", "ssm:GetParametersByPath"],
-                resources=[public],
-                conditions={"StringEquals": dict(caller)},
-            )
-        ]
-    return []
 
 
 def check_fips(path: str, region: str) -> None:

@@ -19,11 +19,12 @@ from secure_containers.logs import encrypted_log_group
 from secure_containers.network.addresses import Egress, WayOut, plan, zone_names
 from secure_containers.network.endpoints import AnyEndpoint, Endpoints, check_fips, known_service
 from secure_containers.network.new_vpc import new_vpc
-from secure_containers.rules.network.services import PULL_SERVICES
+from secure_containers.rules.network.services import GATEWAYS, PULL_SERVICES
 from secure_containers.waivers import DefaultsOff, Waiver
 
 IMAGE_PULL: Final = PULL_SERVICES
 """The services that pulling an image from a private registry takes, for `PrivateNetwork.require`."""
+_HTTPS: Final = ec2.Port.tcp(443)
 _TYPES: Final = (
     "AWS::EC2::VPC",
     "AWS::EC2::Subnet",
@@ -138,6 +139,8 @@ class PrivateNetwork(Construct):
         self._egress = egress
         self._way_out_ready = DependencyGroup()
         self._prefix_lists: Mapping[str, str] | None = None
+        self._path = path
+        self._said = f"HTTPS to the endpoints of {path}"[:255]
         self.environment = {"AWS_USE_FIPS_ENDPOINT": "true"} if fips else {}
         self.vpc = vpc or new_vpc(self, names, addresses, egress, self._way_out_ready, dual_stack=dual_stack)
         if vpc is None:
@@ -155,8 +158,8 @@ class PrivateNetwork(Construct):
             unrestricted=self._off.waived("SC-NET-06"),
         )
         if vpc is None:
-            for name in ("s3", "dynamodb"):
-                self._endpoints.named(known_service(path, "require", name))
+            for name in GATEWAYS:
+                self._endpoints.doors(known_service(path, "require", name))
         self._off.apply()
 
     @property
@@ -168,7 +171,7 @@ class PrivateNetwork(Construct):
         """
         if self._egress is None:
             raise invalid(
-                self.node.path,
+                self._path,
                 "egress_subnets",
                 "no subnets",
                 allowed="networks with a way to the internet",
@@ -202,29 +205,30 @@ class PrivateNetwork(Construct):
             ValueError: a service is not known or has no endpoint of the kind that the network needs, or the workload
                 has no security group.
         """
-        path = self.node.path
-        groups = workload.connections.security_groups
+        groups = [workload] if isinstance(workload, ec2.SecurityGroup) else workload.connections.security_groups
         if not groups or not services:
             raise invalid(
-                path,
+                self._path,
                 "require",
                 "no security group" if services else "no service",
                 allowed="a workload with a security group, and services",
                 write='require(service, *IMAGE_PULL, "logs")',
             )
-        check_list(path, "require(resources)", resources, str, allowed="ARNs", write="resources=[bucket.bucket_arn]")
-        for service in [known_service(path, "require", name) for name in dict.fromkeys(services)]:
-            endpoint = self._endpoints.named(service)
+        check_list(
+            self._path, "require(resources)", resources, str, allowed="ARNs", write="resources=[bucket.bucket_arn]"
+        )
+        known = [known_service(self._path, "require", name) for name in dict.fromkeys(services)]
+        doors = {id(door): door for service in known for door in self._endpoints.doors(service)}
+        for service in known:
             self._endpoints.narrow(service, resources)
-            for group in groups:
+        for group in groups:
+            for door in doors.values():
+                group.add_egress_rule(door, _HTTPS, self._said)
+                # Written where the workload is: the network must not depend on who is placed in it.
+                door.add_ingress_rule(group, _HTTPS, self._said, True)  # noqa: FBT003 - jsii takes it by position only
+            for service in known:
                 if service.gateway:
-                    group.add_egress_rule(
-                        ec2.Peer.prefix_list(self._prefix_list(service.name)),
-                        ec2.Port.tcp(443),
-                        f"HTTPS to {service.name} by its gateway endpoint",
-                    )
-                else:
-                    self._endpoints.admit(group, endpoint)  # type: ignore[arg-type]  # no gateway, so an interface
+                    self._open_prefix_list(group, service.name)
 
     def require_internet(self, workload: ec2.IConnectable, *, ports: Sequence[int] = (443,)) -> None:
         """Let a workload in `egress_subnets` reach the internet. Rule SC-NET-03 then asks for a waiver on it.
@@ -238,7 +242,7 @@ class PrivateNetwork(Construct):
         """
         if self._egress is None:
             raise invalid(
-                self.node.path,
+                self._path,
                 "require_internet",
                 "no way out",
                 allowed="networks with a way to the internet",
@@ -262,10 +266,26 @@ class PrivateNetwork(Construct):
             )
         return self._key
 
+    def _open_prefix_list(self, group: ec2.ISecurityGroup, service: str) -> None:
+        """By the L1: the L2 counts prefix lists that it does not know, so that a rule's name would depend on the order
+        of calls, and a second call would write it twice."""
+        id, node = f"To{service.capitalize()}", group.node
+        if node.try_find_child(id) is None:
+            ec2.CfnSecurityGroupEgress(
+                group,  # type: ignore[arg-type]  # every security group is a construct
+                id,
+                group_id=group.security_group_id,
+                destination_prefix_list_id=self._prefix_list(service),
+                ip_protocol="tcp",
+                from_port=443,
+                to_port=443,
+                description=self._said,
+            )
+
     def _prefix_list(self, service: str) -> str:
         if self._prefix_lists is None:
             lists = prefix_lists(self, "PrefixLists", key=self._kms_key)
-            self._prefix_lists = {name: lists.get_att_string(name) for name in ("s3", "dynamodb")}
+            self._prefix_lists = {name: lists.get_att_string(name) for name in GATEWAYS}
         return self._prefix_lists[service]
 
     def _watch(self, retention: logs.RetentionDays) -> None:

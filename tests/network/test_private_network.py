@@ -25,6 +25,7 @@ from tests.support import (
     REGION,
     decision,
     findings,
+    new_app,
     of_type,
     only,
     open_ids,
@@ -201,7 +202,7 @@ class TestZonesAndAddresses:
     )
     def test_wrong_arguments(self, app: App, arguments: dict[str, Any], message: str) -> None:
         stack = stack_of(app, region=REGION)
-        with pytest.raises(ValueError, match="^Stack/Network: ") as error:
+        with pytest.raises(ValueError, match=r"^Stack/Network: ") as error:
             PrivateNetwork(stack, "Network", **arguments)
         assert message in str(error.value)
         assert stack.node.try_find_child("Network") is None
@@ -344,6 +345,18 @@ class TestRequire:
         assert len([rule for rule in out if "DestinationSecurityGroupId" in rule]) == 1
         assert not any("CidrIp" in rule for rule in out)
 
+    def test_the_order_of_calls_changes_no_name(self, tmp_path: Path) -> None:
+        found: list[dict[str, Any]] = []
+        for services in (("s3", "dynamodb", "logs"), ("logs", "dynamodb", "s3", "s3")):
+            app = new_app(tmp_path / str(len(found)))
+            network = PrivateNetwork(stack_of(app), "Network")
+            group = network.add_security_group("Group", description="workers")
+            for service in services:
+                network.require(group, service)
+            found.append(synthesized(app)["Stack"])
+        assert of_type(found[0], GROUP_OUT) == of_type(found[1], GROUP_OUT)
+        assert found[0]["Resources"].keys() == found[1]["Resources"].keys()
+
     def test_one_network_serves_many_stacks_without_circles(self, app: App) -> None:
         network = PrivateNetwork(stack_of(app, "Home"), "Network")
         for id in ("Orders", "Payments"):
@@ -382,7 +395,7 @@ class TestRequire:
     )
     def test_wrong_services(self, app: App, services: list[Any], message: str) -> None:
         network = PrivateNetwork(stack_of(app), "Network")
-        with pytest.raises(ValueError, match="^Stack/Network: ") as error:
+        with pytest.raises(ValueError, match=r"^Stack/Network: ") as error:
             network.require(network.add_security_group("Group", description="workers"), *services)
         assert message in str(error.value)
 
@@ -565,7 +578,7 @@ class TestExistingVpcs:
     )
     def test_arguments_of_new_vpcs_are_refused(self, app: App, arguments: dict[str, Any], message: str) -> None:
         stack = stack_of(app)
-        with pytest.raises(ValueError, match="^Stack/Network: ") as error:
+        with pytest.raises(ValueError, match=r"^Stack/Network: ") as error:
             PrivateNetwork(stack, "Network", vpc=imported(stack), **arguments)
         assert message in str(error.value)
 

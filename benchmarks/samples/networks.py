@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +31,8 @@ from repositories import new_app
 
 PER_STACK: Final = 125
 """A workload's group, two rules out of it and one into the endpoints are four resources, and a stack takes 500."""
+_RULES: Final = 59
+"""AWS's quota of rules in a group, less one for everybody who comes later."""
 _CODE: Final = Path(secure_containers.__file__).parent / "custom_resources"
 _HTTPS: Final = ec2.Port.tcp(443)
 _AGENT: Final = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
@@ -60,9 +63,16 @@ def plain(stack: Stack) -> tuple[ec2.IVpc, Admit]:
     _endpoints(stack, vpc, group)
     group_id = group.security_group_id
 
+    numbers = count()
+
     def admit(workload: ec2.SecurityGroup) -> None:
         workload.add_egress_rule(group, _HTTPS, "HTTPS to the endpoints")
         workload.add_egress_rule(s3, _HTTPS, "HTTPS to S3")
+        number = next(numbers)
+        if number == _RULES:
+            group.add_ingress_rule(ec2.Peer.ipv4("10.0.0.0/16"), _HTTPS, "HTTPS from the VPC")
+        if number >= _RULES:
+            return
         # Below the workload's group, so that the network does not depend on who is placed in it.
         ec2.CfnSecurityGroupIngress(
             workload,

@@ -26,6 +26,7 @@ _BY_AGENTS: Final = (*PULL_SERVICES, *HOST_SERVICES, "logs", "ssmmessages", "gua
 """What agents of AWS call, which no SDK setting turns to FIPS host names."""
 _GUARDDUTY_AGENT: Final = "aws-guardduty-agent-fargate"
 """The repository of GuardDuty's agent, in accounts of AWS, which runs beside Fargate tasks under their role."""
+_HTTPS: Final = ec2.Port.tcp(443)
 AnyEndpoint = ec2.IInterfaceVpcEndpoint | ec2.IGatewayVpcEndpoint
 
 
@@ -55,6 +56,7 @@ class Endpoints:
         given: Mapping[str, AnyEndpoint],
         search: bool,
         unrestricted: bool,
+        rules_per_group: int,
     ) -> None:
         self._scope = scope
         self._path = scope.node.path
@@ -65,6 +67,8 @@ class Endpoints:
         self._fips = fips
         self._search = search
         self._unrestricted = unrestricted
+        self._rules_left = rules_per_group - 1  # the last one is for everybody
+        self._let_in: dict[int, tuple[int, ec2.ISecurityGroup]] = {}
         self._found: dict[str, AnyEndpoint] = dict(given)
         self._used: dict[str, _Resources] = {}
         self._doors: dict[str, Sequence[ec2.ISecurityGroup]] = {}
@@ -90,6 +94,26 @@ class Endpoints:
         if service.name not in self._doors:
             self._doors[service.name] = self._find_or_add(service)
         return self._doors[service.name]
+
+    def let_in(self, group: ec2.ISecurityGroup, door: ec2.ISecurityGroup, description: str) -> None:
+        """Let a workload's group in, where it stands: the network must not depend on who is placed in it."""
+        if door is self._group:
+            number = self._let_in.setdefault(id(group), (len(self._let_in), group))[0]
+            if number == self._rules_left:
+                self._open_to_all(door)
+            if number >= self._rules_left:
+                return
+        door.add_ingress_rule(group, _HTTPS, description, True)  # noqa: FBT003 - jsii takes it by position only
+
+    def _open_to_all(self, door: ec2.ISecurityGroup) -> None:
+        """AWS bounds the rules of a group, so what comes after is let in by the VPC's addresses."""
+        door.add_ingress_rule(ec2.Peer.ipv4(self._vpc.vpc_cidr_block), _HTTPS, "HTTPS from the VPC")
+        Annotations.of(self._scope).add_warning_v2(
+            "secure-containers:rulesPerGroup",
+            f"{self._path}: more workloads than a security group can have rules for; the endpoints let in the whole "
+            "VPC, and the workloads' own groups say who gets there. If your account's quota is higher, give "
+            "rules_per_group",
+        )
 
     def _find_or_add(self, service: Service) -> Sequence[ec2.ISecurityGroup]:
         name = self._endpoint_name(service)

@@ -25,6 +25,8 @@ from secure_containers.waivers import DefaultsOff, Waiver
 IMAGE_PULL: Final = PULL_SERVICES
 """The services that pulling an image from a private registry takes, for `PrivateNetwork.require`."""
 _HTTPS: Final = ec2.Port.tcp(443)
+_MOST_RULES: Final = 1000
+"""Of all groups of an interface together; AWS raises no quota above it."""
 _TYPES: Final = (
     "AWS::EC2::VPC",
     "AWS::EC2::Subnet",
@@ -69,6 +71,9 @@ class PrivateNetwork(Construct):
             this account.
         dual_stack: give a new VPC IPv6 addresses too; egress subnets then lead out by an egress-only gateway.
         fips: use FIPS endpoints, where AWS has them for VPCs. `environment` tells SDKs to.
+        rules_per_group: how many inbound rules a security group of this account can have, by AWS's quota. Left out: 60,
+            the quota of every account at first. So many workloads are let in to the endpoints one by one; further ones
+            by the VPC's addresses, with a warning, while each still needs its own rule to get out to the endpoints.
         encryption_key: encrypts the flow logs and the logs of what sets up the network. Left out, a key of its own.
         log_retention: how long flow logs are kept. Left out: a year.
         waivers: defaults to turn off and findings to accept, each with its reason.
@@ -100,6 +105,7 @@ class PrivateNetwork(Construct):
         organization_id: str | None = None,
         dual_stack: bool = False,
         fips: bool = False,
+        rules_per_group: int = 60,
         encryption_key: kms.IKey | None = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_YEAR,
         waivers: Sequence[Waiver] = (),
@@ -125,6 +131,14 @@ class PrivateNetwork(Construct):
             check_organization(path, "organization_id", organization_id)
         if fips:
             check_fips(path, stack.region)
+        if not isinstance(rules_per_group, int) or not 2 <= rules_per_group <= _MOST_RULES:
+            raise invalid(
+                path,
+                "rules_per_group",
+                rules_per_group,
+                allowed=f"AWS's quota in this account, 2 to {_MOST_RULES}",
+                write="rules_per_group=60",
+            )
         leads_out = egress is not None and not through
         if vpc is not None and subnets is None:
             subnets = ec2.SubnetSelection(subnets=_own_subnets(path, vpc))
@@ -156,6 +170,7 @@ class PrivateNetwork(Construct):
             given=dict(endpoints or {}),
             search=vpc is not None,
             unrestricted=self._off.waived("SC-NET-06"),
+            rules_per_group=rules_per_group,
         )
         if vpc is None:
             for name in GATEWAYS:
@@ -224,8 +239,7 @@ class PrivateNetwork(Construct):
         for group in groups:
             for door in doors.values():
                 group.add_egress_rule(door, _HTTPS, self._said)
-                # Written where the workload is: the network must not depend on who is placed in it.
-                door.add_ingress_rule(group, _HTTPS, self._said, True)  # noqa: FBT003 - jsii takes it by position only
+                self._endpoints.let_in(group, door, self._said)
             for service in known:
                 if service.gateway:
                     self._open_prefix_list(group, service.name)

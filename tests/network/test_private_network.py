@@ -196,6 +196,7 @@ class TestZonesAndAddresses:
             ({"zones": ["us-east-1a"]}, "allowed: zones of eu-central-1"),
             ({"egress": "nat"}, "egress is 'nat'; allowed: a way out; write egress=Egress.one_nat_gateway()"),
             ({"organization_id": "acme"}, "organization_id is 'acme'"),
+            ({"rules_per_group": 1}, "rules_per_group is 1; allowed: AWS's quota in this account, 2 to 1000"),
             ({"fips": True}, "fips is 'True in eu-central-1'; allowed: Regions of the United States"),
             ({"endpoints": {}}, "endpoints is {}; allowed: only for an existing VPC"),
         ],
@@ -356,6 +357,24 @@ class TestRequire:
             found.append(synthesized(app)["Stack"])
         assert of_type(found[0], GROUP_OUT) == of_type(found[1], GROUP_OUT)
         assert found[0]["Resources"].keys() == found[1]["Resources"].keys()
+
+    def test_more_workloads_than_a_group_has_rules(self, app: App) -> None:
+        stack = stack_of(app)
+        network = PrivateNetwork(stack, "Network", rules_per_group=3)
+        for index in range(4):
+            group = network.add_security_group(f"Group{index}", description="workers")
+            network.require(group, "logs")
+            network.require(group, "sqs")
+        template = synthesized(app)["Stack"]
+        endpoints_group = next(
+            group["Properties"]
+            for id, group in of_type(template, "AWS::EC2::SecurityGroup").items()
+            if "Endpoints" in id
+        )
+        assert len(of_type(template, GROUP_IN)) == 2
+        assert [rule["CidrIp"] for rule in endpoints_group["SecurityGroupIngress"]] == ["10.0.0.0/16"]
+        assert len(of_type(template, GROUP_OUT)) == 4
+        assert network_findings(app) == []
 
     def test_one_network_serves_many_stacks_without_circles(self, app: App) -> None:
         network = PrivateNetwork(stack_of(app, "Home"), "Network")

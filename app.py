@@ -5,6 +5,7 @@ import sys
 from aws_cdk import App, Tags
 
 from secure_containers import Pack, enforce
+from stacks.audit_baseline import AccountAudit
 from stacks.image_repositories import ImageRepositories
 from stacks.network import Network
 from stacks.options import OptionError, Options
@@ -15,6 +16,14 @@ def build(app: App, options: Options) -> None:
     env, organization = options.environment, options.organization
     ImageRepositories(app, "ImageRepositories", env=env, organization_id=organization, severity=options.severity)
     Network(app, "Network", env=env, organization_id=organization)
+    AccountAudit(
+        app,
+        "AccountAudit",
+        env=env,
+        organization_id=organization,
+        severity=options.severity,
+        existing=options.existing,
+    )
     Tags.of(app).add("project", "secure-containers")
 
 

@@ -32,6 +32,13 @@ PAGES: Final[Mapping[str, tuple[str, ...]]] = {
         "secure_containers.network.private_network.PrivateNetwork",
         "secure_containers.network.addresses.Egress",
     ),
+    "AuditBaseline": (
+        "secure_containers.audit.baseline.AuditBaseline",
+        "secure_containers.audit.parts.AuditPart",
+        "secure_containers.audit.parts.VpcBlockMode",
+        "secure_containers.audit.parts.VpcExclusionMode",
+        "secure_containers.audit.rules.conformance_pack_template",
+    ),
     "Enforcement": (
         "secure_containers.validation.enforce",
         "secure_containers.validation.Pack",

@@ -12,6 +12,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from secure_containers.audit import (
+        AuditBaseline,
+        AuditPart,
+        VpcBlockMode,
+        VpcExclusionMode,
+        conformance_pack_template,
+    )
     from secure_containers.ecr import (
         EcrImage,
         EnvironmentTags,
@@ -28,6 +35,8 @@ __version__ = "0.1.0"
 
 _HOMES: Final = {
     "IMAGE_PULL": "network",
+    "AuditBaseline": "audit",
+    "AuditPart": "audit",
     "EcrImage": "ecr",
     "Egress": "network",
     "EnvironmentTags": "ecr",
@@ -37,13 +46,18 @@ _HOMES: Final = {
     "ScanSeverity": "ecr",
     "SecureEcrRepository": "ecr",
     "TagScheme": "ecr",
+    "VpcBlockMode": "audit",
+    "VpcExclusionMode": "audit",
     "Waiver": "waivers",
+    "conformance_pack_template": "audit",
     "enforce": "validation",
     "waive": "waivers",
 }
 
 __all__ = [
     "IMAGE_PULL",
+    "AuditBaseline",
+    "AuditPart",
     "EcrImage",
     "Egress",
     "EnvironmentTags",
@@ -53,7 +67,10 @@ __all__ = [
     "ScanSeverity",
     "SecureEcrRepository",
     "TagScheme",
+    "VpcBlockMode",
+    "VpcExclusionMode",
     "Waiver",
+    "conformance_pack_template",
     "enforce",
     "waive",
 ]

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from aws_cdk import Environment
 
-from secure_containers import ScanSeverity
+from secure_containers import AuditPart, ScanSeverity
 from secure_containers.ecr.repository_policy import ACCOUNT_ID, ORGANIZATION_ID
 
+_PARTS: Final = [part.value for part in AuditPart if part is not AuditPart.TRAIL]
+"""A trail that is there is named in code, together with its log group."""
 _FORMS: Final = {
     "account": (ACCOUNT_ID, "an account id of 12 digits"),
     "region": (re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]"), "a Region such as eu-central-1"),
     "organization": (ORGANIZATION_ID, "an organization id such as o-a1b2c3d4e5"),
+    "existing": (
+        re.compile("({0})(,({0}))*".format("|".join(_PARTS))),
+        f"one or more of {', '.join(_PARTS)}, with commas between them",
+    ),
     "severity": (re.compile("|".join(ScanSeverity)), f"one of {', '.join(ScanSeverity)}"),
 }
 _FROM_TOOLS: Final = re.compile(r"[@:/]")
@@ -35,9 +41,11 @@ class Options:
     """The account to deploy to; left out together with `region`, the templates fit any."""
     region: str | None = None
     organization: str | None = None
-    """The organization that images stay inside of; left out, repositories have no such denial."""
+    """The organization that images and audit data stay inside of; left out, there is no such denial."""
     severity: ScanSeverity = ScanSeverity.HIGH
-    """The least severity of scan findings that people are told of."""
+    """The least severity of findings that people are told of."""
+    existing: Sequence[AuditPart] = ()
+    """What the account and Region have already of the audit; it is left alone."""
 
     @classmethod
     def from_context(cls, context: Mapping[str, Any]) -> Options:
@@ -62,7 +70,8 @@ class Options:
                 "write -c account=111122223333 -c region=eu-central-1, or neither"
             )
         severity = ScanSeverity(given.pop("severity", ScanSeverity.HIGH).upper())
-        return cls(severity=severity, **given)
+        existing = tuple(AuditPart(part) for part in given.pop("existing", "").split(",") if part)
+        return cls(severity=severity, existing=existing, **given)
 
     @property
     def environment(self) -> Environment:

@@ -10,11 +10,14 @@ from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 
 from app import build as build_reference
 from secure_containers import (
     IMAGE_PULL,
+    AuditBaseline,
+    AuditPart,
     Egress,
     EnvironmentTags,
     LifecycleRule,
@@ -22,6 +25,8 @@ from secure_containers import (
     ScanSeverity,
     SecureEcrRepository,
     TagScheme,
+    VpcBlockMode,
+    VpcExclusionMode,
     Waiver,
 )
 from secure_containers.rules.network.services import SERVICES
@@ -187,6 +192,62 @@ def network_in_china(app: App) -> None:
     network.require(network.add_security_group("Workers", description="workers"), *IMAGE_PULL, "logs", "sqs")
 
 
+def audit_defaults(app: App) -> None:
+    AuditBaseline(Stack(app, "Audit"), "Audit")
+
+
+def audit_with_everything_asked_for(app: App) -> None:
+    stack = Stack(app, "AuditOfAll", env=_SOMEWHERE)
+    audit = AuditBaseline(
+        stack,
+        "Audit",
+        organization_id=ORGANIZATION,
+        trusted_accounts=[OTHER_ACCOUNT],
+        encryption_key=kms.Key(stack, "Key", enable_key_rotation=True),
+        severity=ScanSeverity.LOW,
+        trail_retention_days=400,
+        conformance_pack=True,
+        block_vpc_public_access=VpcBlockMode.BIDIRECTIONAL,
+    )
+    audit.add_alarm("NewUsers", pattern="{($.eventName=CreateUser)}", description="A user was made. Ask who needs it")
+    network = PrivateNetwork(stack, "Network")
+    audit.exclude_from_block("Network", vpc=network.vpc, mode=VpcExclusionMode.EGRESS)
+
+
+def audit_of_what_exists(app: App) -> None:
+    stack = Stack(app, "AuditOfExisting")
+    AuditBaseline(
+        stack,
+        "Audit",
+        existing=[AuditPart.TRAIL, AuditPart.CONFIG, AuditPart.GUARDDUTY, AuditPart.INSPECTOR],
+        trail_log_group=logs.LogGroup.from_log_group_name(stack, "TrailLogs", "trail"),
+    )
+
+
+def audit_in_two_regions(app: App) -> None:
+    AuditBaseline(Stack(app, "First", env=_SOMEWHERE), "Audit")
+    AuditBaseline(
+        Stack(app, "Second", env=Environment(account=ACCOUNT, region="eu-west-1")),
+        "Audit",
+        existing=[AuditPart.TRAIL_ELSEWHERE, AuditPart.CONFIG_GLOBAL],
+    )
+
+
+def audit_waived(app: App) -> None:
+    reason = "the development account keeps nothing that anybody would audit"
+    waivers = [Waiver(rule, reason=reason) for rule in ("SC-DEL-01", "SC-KMS-01")]
+    AuditBaseline(Stack(app, "AuditWaived"), "Audit", waivers=waivers)
+
+
+def audit_in_govcloud(app: App) -> None:
+    stack = Stack(app, "GovAudit", env=Environment(account=ACCOUNT, region=GOVCLOUD))
+    AuditBaseline(stack, "Audit", conformance_pack=True)
+
+
+def audit_in_china(app: App) -> None:
+    AuditBaseline(Stack(app, "ChinaAudit", env=Environment(account=ACCOUNT, region="cn-north-1")), "Audit")
+
+
 def reference_stacks(app: App) -> None:
     build_reference(app, Options())
 
@@ -214,6 +275,13 @@ _BUILDERS: tuple[Callable[[App], None], ...] = (
     network_in_an_imported_vpc,
     network_in_govcloud,
     network_in_china,
+    audit_defaults,
+    audit_with_everything_asked_for,
+    audit_of_what_exists,
+    audit_in_two_regions,
+    audit_waived,
+    audit_in_govcloud,
+    audit_in_china,
     reference_stacks,
     reference_stacks_in_an_organization,
 )

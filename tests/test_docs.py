@@ -12,7 +12,15 @@ import griffe
 import pytest
 from aws_cdk import Stack
 
-from secure_containers import PrivateNetwork, SecureEcrRepository, TagScheme, Waiver, enforce
+from secure_containers import (
+    AuditBaseline,
+    PrivateNetwork,
+    SecureEcrRepository,
+    TagScheme,
+    Waiver,
+    conformance_pack_template,
+    enforce,
+)
 from tests.support import ROOT, new_app
 
 HAND_WRITTEN = sorted(
@@ -65,12 +73,14 @@ def test_python_of_pages_runs(page: Path, tmp_path: Path) -> None:
     [
         SecureEcrRepository,
         PrivateNetwork,
+        AuditBaseline,
         TagScheme,
         Waiver,
+        conformance_pack_template,
         enforce,
         *(
             each
-            for construct in (SecureEcrRepository, PrivateNetwork)
+            for construct in (SecureEcrRepository, PrivateNetwork, AuditBaseline)
             for name, each in vars(construct).items()
             if not name.startswith("_") and inspect.isfunction(each)
         ),

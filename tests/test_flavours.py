@@ -29,7 +29,12 @@ EXPECTED_WARNINGS = {
 }
 
 
-OWN_CUSTOM_RESOURCES = {"Custom::ClosedDefaultSecurityGroup", "Custom::PrefixLists"}
+OWN_CUSTOM_RESOURCES = {
+    "Custom::ClosedDefaultSecurityGroup",
+    "Custom::InspectorScans",
+    "Custom::PrefixLists",
+    "Custom::ServiceLinkedRole",
+}
 
 
 @cache

@@ -18,7 +18,7 @@ from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
 from app import build
-from secure_containers import Pack, ScanSeverity, enforce
+from secure_containers import AuditPart, Pack, ScanSeverity, enforce
 from stacks.options import OptionError, Options
 from tests.support import ACCOUNT, CONTEXT, ORGANIZATION, REGION, ROOT, concrete, of_type, permissions, synthesized
 
@@ -27,6 +27,7 @@ STATEFUL = (
     "AWS::EC2::Subnet",
     "AWS::EC2::VPC",
     "AWS::ECR::Repository",
+    "AWS::GuardDuty::Detector",
     "AWS::KMS::Key",
     "AWS::Logs::LogGroup",
     "AWS::S3::Bucket",
@@ -138,28 +139,51 @@ def test_every_pack_and_cdks_own_validation_pass(tmp_path: Path, region: str | N
             assert len(waived["reason"]) > 40
 
 
+def test_what_exists_already_is_left_alone(app: App) -> None:
+    template = templates(app, existing=(AuditPart.CONFIG, AuditPart.GUARDDUTY, AuditPart.INSPECTOR))["AccountAudit"]
+    assert of_type(template, "AWS::CloudTrail::Trail")
+    for type_ in ("AWS::Config::ConfigurationRecorder", "AWS::GuardDuty::Detector", "Custom::InspectorScans"):
+        assert not of_type(template, type_)
+
+
 class TestOptions:
     def test_defaults(self) -> None:
         assert Options.from_context({"@aws-cdk/core:x": True, "aws:cdk:y": 1}) == Options()
 
     def test_all(self) -> None:
         options = Options.from_context(
-            {"account": ACCOUNT, "region": REGION, "organization": ORGANIZATION, "severity": "critical"}
+            {
+                "account": ACCOUNT,
+                "region": REGION,
+                "organization": ORGANIZATION,
+                "severity": "critical",
+                "existing": "config,guardduty",
+            }
         )
         assert options == Options(
-            account=ACCOUNT, region=REGION, organization=ORGANIZATION, severity=ScanSeverity.CRITICAL
+            account=ACCOUNT,
+            region=REGION,
+            organization=ORGANIZATION,
+            severity=ScanSeverity.CRITICAL,
+            existing=(AuditPart.CONFIG, AuditPart.GUARDDUTY),
         )
 
     @pytest.mark.parametrize(
         ("context", "message"),
         [
             ({"organisation": ORGANIZATION}, "there is no option 'organisation'; did you mean 'organization'?"),
-            ({"xyz": 1}, "Options: account, region, organization, severity"),
+            ({"xyz": 1}, "Options: account, region, organization, severity, existing"),
             ({"account": "123", "region": REGION}, "the option 'account' is '123'; allowed: an account id"),
             ({"account": ACCOUNT, "region": "Frankfurt"}, "the option 'region' is 'Frankfurt'"),
             ({"account": ACCOUNT}, "belong together"),
             ({"organization": "acme"}, "an organization id such as"),
             ({"severity": "bad"}, "one of CRITICAL, HIGH"),
+            ({"existing": "config, guardduty"}, "with commas between them; write -c existing=..."),
+            (
+                {"existing": "trail"},
+                "the option 'existing' is 'trail'; allowed: one or more of trail-elsewhere, config",
+            ),
+            ({"existing": ""}, "the option 'existing' is ''"),
         ],
     )
     def test_wrong_ones_are_told_in_one_line(self, context: dict[str, Any], message: str) -> None:
@@ -183,7 +207,8 @@ def run_app(tmp_path: Path, **context: str) -> subprocess.CompletedProcess[str]:
 def test_the_app_synthesizes_without_credentials(tmp_path: Path) -> None:
     done = run_app(tmp_path)
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "out" / "ImageRepositories.template.json").is_file()
+    for name in ("AccountAudit", "ImageRepositories", "Network"):
+        assert (tmp_path / "out" / f"{name}.template.json").is_file()
 
 
 def test_the_app_tells_a_wrong_option_without_a_traceback(tmp_path: Path) -> None:

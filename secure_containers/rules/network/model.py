@@ -651,7 +651,8 @@ def _by_group(peers: Iterable[Peer]) -> Mapping[Place | None, list[Peer]]:
 
 def _zone(resource: Resource) -> str:
     """The availability zone as the template writes it: equal texts are equal zones."""
-    node = (resource.body.get("Properties") or {}).get("AvailabilityZone")
+    properties = resource.body.get("Properties")
+    node = properties.get("AvailabilityZone") if isinstance(properties, dict) else None
     return node if isinstance(node, str) else "" if node is None else str(node)
 
 

@@ -125,10 +125,7 @@ def default_security_group_closed(scope: Construct, id: str, *, vpc_id: str, key
         statements=[
             iam.PolicyStatement(actions=actions, resources=[groups], conditions={"ArnEquals": {"ec2:Vpc": vpc}})
         ],
-        waivers=[
-            Waiver(f"AwsSolutions-IAM5[Resource::{as_found(stack, groups)}]", reason=reason),
-            *(Waiver(f"SC-IAM-02[{action}]", reason=reason) for action in actions),
-        ],
+        waivers=[Waiver(f"AwsSolutions-IAM5[Resource::{as_found(stack, groups)}]", reason=reason)],
     )
 
 

@@ -129,12 +129,11 @@ def test_every_pack_and_cdks_own_validation_pass(tmp_path: Path, region: str | N
     build(app, Options(account=ACCOUNT if region else None, region=region, organization=ORGANIZATION))
     app.synth()
     report = json.loads((tmp_path / "cdk.out" / "validation-report.json").read_text())
-    assert [(each["pluginName"], each["conclusion"]) for each in report["pluginReports"]] == [
-        ("AwsSolutions", "success"),
-        ("NIST.800.53.R5", "success"),
-        ("secure-containers", "success"),
-    ]
+    # CDK leaves out plugins that have nothing to say.
+    assert {"AwsSolutions", "NIST.800.53.R5"} <= {each["pluginName"] for each in report["pluginReports"]}
     for each in report["pluginReports"]:
+        assert each["conclusion"] == "success"
+        assert not each.get("violations")
         for waived in each.get("suppressedViolations") or []:
             assert len(waived["reason"]) > 40
 

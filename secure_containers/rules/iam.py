@@ -29,7 +29,8 @@ _NO_TYPE_IN_ARN: Final = frozenset({"s3", "execute-api", "sns", "sqs", "codepipe
 """Services whose ARN starts with a name, not with a type: `bucket/*` is one bucket's objects."""
 
 _RESOURCE_CONDITIONS: Final = re.compile(
-    r"^(aws:resourcetag/|[a-z0-9-]+:resourcetag/|aws:resourceaccount$|aws:resourceorgid$|cloudwatch:namespace$|ecs:cluster$|kms:encryptioncontext:"
+    r"^(aws:resourcetag/|[a-z0-9-]+:resourcetag/|aws:resourceaccount$|aws:resourceorgid$|cloudwatch:namespace$|ec2:vpc$|ecs:cluster$"
+    r"|kms:encryptioncontext:"
     r"|kms:resourcealiases$|secretsmanager:resourcetag/|sts:externalid$)"
 )
 """Condition keys that say which resources a wildcard means."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast
 
-from aws_cdk import CfnResource, CustomResource, Duration, Stack
+from aws_cdk import CfnResource, CustomResource, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -172,7 +172,9 @@ def _made(stack: Stack, job: Job, key: kms.IKey) -> IConstruct:
 
 
 def _make(scope: Construct, job: Job, key: kms.IKey) -> None:
-    group = encrypted_log_group(scope, "Logs", key=key, retention=logs.RetentionDays.ONE_YEAR)
+    # As long as keys are: a log group whose key is gone cannot be read.
+    removal = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
+    group = encrypted_log_group(scope, "Logs", key=key, retention=logs.RetentionDays.ONE_YEAR, removal_policy=removal)
     role = iam.Role(
         scope,
         "Role",

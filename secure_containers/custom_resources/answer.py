@@ -64,13 +64,14 @@ def body(event: Mapping[str, Any], status: str, reason: str, data: Mapping[str, 
 
 
 def _performed(event: Mapping[str, Any], remaining: Callable[[], float]) -> dict[str, str]:
-    """What the job returns. A role's new permissions take a while to arrive: a denied call is tried again."""
+    """What the job returns. New permissions and new resources take a while to arrive: then it is tried again."""
     perform: Callable[..., dict[str, str]] = import_module(os.environ["JOB"]).perform
     for wait in _WAITS:
         try:
             return perform(event["ResourceProperties"], remaining=remaining)
         except Exception as error:
-            if _code(error) not in _DENIED or remaining() < wait:
+            soon = _code(error) in _DENIED or isinstance(error, LookupError)
+            if not soon or remaining() < wait:
                 raise
             time.sleep(wait)
     return perform(event["ResourceProperties"], remaining=remaining)

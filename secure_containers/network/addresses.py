@@ -11,14 +11,16 @@ from typing import Final
 from aws_cdk import Fn, Stack, Token
 from aws_cdk import aws_ec2 as ec2
 
-from secure_containers.errors import check_list, invalid
+from secure_containers.errors import check_list, check_type, invalid
 
 MOST_ZONES: Final = 6
 _TWO_ZONES: Final = ("us-west-1",)
 """Regions in which most accounts have two zones; every other Region has three or more."""
-_PUBLIC_PREFIX: Final = 28
-"""The smallest subnet that AWS makes: room for NAT gateways, and for little else."""
-_LARGEST, _SMALLEST = 16, 28
+_LARGEST: Final = 16
+_SMALLEST: Final = 28
+"""The prefixes of the largest VPC and of the smallest subnet that AWS makes."""
+_STEPS: Final = 3
+"""Each half is divided by two so many times: into 8 slots, more than there are zones."""
 
 
 class WayOut(StrEnum):
@@ -71,8 +73,8 @@ class Egress:
 class Plan:
     """The addresses of a network's subnets, one of each kind a zone.
 
-    The lower half is for isolated subnets. The upper half is kept for egress subnets even while there are none, so that
-    egress can be added later without moving what runs.
+    The lower half is for isolated subnets. The upper half is kept for egress subnets even while there are none, and
+    each half has room for more zones, so that both can be added later without moving what runs.
     """
 
     whole: str
@@ -81,40 +83,40 @@ class Plan:
     public: tuple[str, ...]
 
 
-def plan(path: str, cidr: str, zones: int, *, egress: bool) -> Plan:
-    """Divide a network's addresses.
+def plan(path: str, cidr: str, zones: int, *, gateways: int) -> Plan:
+    """Divide a network's addresses, with subnets for so many NAT gateways.
 
     Raises:
-        ValueError: the CIDR is none, or too small for the zones.
+        ValueError: the CIDR is none, or too small.
     """
     write = 'cidr="10.0.0.0/16"'
+    check_type(path, "cidr", cidr, str, allowed="an IPv4 network", write=write)
     if Token.is_unresolved(cidr):
         raise invalid(path, "cidr", cidr, allowed="addresses that are known at synthesis", write=write)
     try:
         whole = IPv4Network(cidr)
     except ValueError as error:
         raise invalid(path, "cidr", cidr, allowed="an IPv4 network without host bits", write=write) from error
-    slots = 4 if zones < 4 else 8
-    steps = slots.bit_length() - 1
-    prefix = whole.prefixlen + 1 + steps
-    smallest = (_PUBLIC_PREFIX - steps if egress else _SMALLEST) - 1 - steps
+    # Of the last slot of the upper half, which no zone has, NAT gateways get subnets of the smallest size.
+    smallest = _SMALLEST - max(gateways - 1, 0).bit_length() - 1 - _STEPS
     if not _LARGEST <= whole.prefixlen <= smallest:
-        needed = "for each an isolated subnet" + (", an egress subnet and one for NAT gateways" if egress else "")
+        needed = f" and {gateways} of /{_SMALLEST} for NAT gateways" if gateways else ""
         raise invalid(
             path,
             "cidr",
             cidr,
-            allowed=f"a network from /{_LARGEST} to /{smallest}: {zones} zones need {needed}",
-            write=f'cidr="{whole.network_address}/{min(smallest, 20)}"',
+            allowed=f"a network from /{_LARGEST} to /{smallest}: half of it is kept for egress, and each half has "
+            f"{2**_STEPS} subnets of /{_SMALLEST} at least{needed}",
+            write=f'cidr="{IPv4Network((whole.network_address, min(smallest, 20)), strict=False)}"',
         )
     lower, upper = whole.subnets(1)
-    isolated, out = list(lower.subnets(new_prefix=prefix)), list(upper.subnets(new_prefix=prefix))
-    public = list(out[-1].subnets(new_prefix=_PUBLIC_PREFIX))[:zones] if egress else []
+    isolated, out = list(lower.subnets(_STEPS)), list(upper.subnets(_STEPS))
+    public = list(out[-1].subnets(new_prefix=_SMALLEST))
     return Plan(
         whole=str(whole),
         isolated=tuple(map(str, isolated[:zones])),
-        egress=tuple(map(str, out[:zones])) if egress else (),
-        public=tuple(map(str, public)),
+        egress=tuple(map(str, out[:zones])) if gateways else (),
+        public=tuple(map(str, public[:gateways])),
     )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from typing import Final
+from weakref import WeakKeyDictionary
 
 import jsii
 from aws_cdk import Annotations, IStableListProducer, Lazy, Reference, Stack, Token, Tokenization
@@ -22,7 +24,7 @@ from secure_containers.rules.network.services import (
     service_of_endpoint,
 )
 
-_BY_AGENTS: Final = (*PULL_SERVICES, *HOST_SERVICES, "logs", "ssmmessages", "guardduty-data")
+_BY_AGENTS: Final = (*PULL_SERVICES, *HOST_SERVICES, "logs", "ssmmessages", "guardduty-data", "secretsmanager", "ssm")
 """What agents of AWS call, which no SDK setting turns to FIPS host names."""
 _GUARDDUTY_AGENT: Final = "aws-guardduty-agent-fargate"
 """The repository of GuardDuty's agent, in accounts of AWS, which runs beside Fargate tasks under their role."""
@@ -37,7 +39,9 @@ def known_service(path: str, argument: str, name: str) -> Service:
         ValueError: no service has it.
     """
     if not isinstance(name, str) or str(name) not in SERVICES:
-        raise invalid(path, argument, name, allowed=", ".join(sorted(SERVICES)), write='"secretsmanager"')
+        close = difflib.get_close_matches(name, SERVICES, 1) if isinstance(name, str) else []
+        write = f'"{close[0]}"' if close else "each service by its name, *IMAGE_PULL with its star"
+        raise invalid(path, argument, name, allowed=", ".join(sorted(SERVICES)), write=write)
     return SERVICES[str(name)]
 
 
@@ -49,12 +53,12 @@ class Endpoints:
         scope: Construct,
         *,
         vpc: ec2.IVpc,
-        subnets: ec2.SubnetSelection,
+        subnets: Sequence[ec2.ISubnet],
         gateway_subnets: Sequence[ec2.SubnetSelection],
+        zones: Mapping[str, Sequence[int]],
         organization_id: str | None,
         fips: bool,
         given: Mapping[str, AnyEndpoint],
-        search: bool,
         unrestricted: bool,
         rules_per_group: int,
     ) -> None:
@@ -63,18 +67,17 @@ class Endpoints:
         self._vpc = vpc
         self._subnets = subnets
         self._gateway_subnets = gateway_subnets
+        self._zones = zones
         self._organization_id = organization_id
         self._fips = fips
-        self._search = search
         self._unrestricted = unrestricted
-        self._rules_left = rules_per_group - 1  # the last one is for everybody
+        self._rules_left = rules_per_group - 2  # one is for everybody, one is free while rules change places
         self._let_in: dict[int, tuple[int, ec2.ISecurityGroup]] = {}
-        self._found: dict[str, AnyEndpoint] = dict(given)
-        self._used: dict[str, _Resources] = {}
-        self._doors: dict[str, Sequence[ec2.ISecurityGroup]] = {}
+        self._given = dict(given)
+        self._endpoints: dict[str, list[AnyEndpoint]] = {}
+        self._group: ec2.SecurityGroup | None = None
         self._stack = Stack.of(scope)
         self._account, self._region, self._partition = self._stack.account, self._stack.region, self._stack.partition
-        self._group: ec2.SecurityGroup | None = None
 
     @property
     def group(self) -> ec2.SecurityGroup:
@@ -84,16 +87,52 @@ class Endpoints:
                 self._scope,
                 "Endpoints",
                 vpc=self._vpc,
-                description=f"Endpoints of {self._path}: HTTPS from the workloads that need them",
+                description="Endpoints of AWS services: HTTPS from the workloads that need them",
                 allow_all_outbound=False,
             )
         return self._group
 
-    def doors(self, service: Service) -> Sequence[ec2.ISecurityGroup]:
-        """The security groups of a service's endpoint; the endpoint is added if there is none. Gateways have none."""
-        if service.name not in self._doors:
-            self._doors[service.name] = self._find_or_add(service)
-        return self._doors[service.name]
+    def named(self, service: Service) -> list[AnyEndpoint]:
+        """The endpoints of a service, of which FIPS may take two; they are added if there are none."""
+        if service.name not in self._endpoints:
+            self._endpoints[service.name] = [self._find_or_add(service, name) for name in self._names(service)]
+        return self._endpoints[service.name]
+
+    def doors(self, service: Service) -> list[ec2.ISecurityGroup]:
+        """The security groups of a service's endpoints. Gateways have none."""
+        if service.gateway:
+            return []
+        return [door for endpoint in self.named(service) for door in self._doors(service, endpoint)]
+
+    def _doors(self, service: Service, endpoint: AnyEndpoint) -> Sequence[ec2.ISecurityGroup]:
+        if endpoint in _OWN:
+            return [self.group] if _OWN[endpoint] is self else [_OWN[endpoint].group]
+        groups: Sequence[ec2.ISecurityGroup] = endpoint.connections.security_groups  # type: ignore[union-attr]  # no gateway
+        if not groups:
+            raise invalid(
+                self._path,
+                "endpoints",
+                service.name,
+                allowed="endpoints with their security groups, which have to let workloads in",
+                write="from_interface_vpc_endpoint_attributes(..., security_groups=[...])",
+            )
+        return groups
+
+    def addresses(self) -> str:
+        """The addresses of the VPC."""
+        try:
+            return self._vpc.vpc_cidr_block
+        except RuntimeError as error:
+            raise invalid(
+                self._path, "vpc", "no addresses", allowed="a VPC whose addresses are told", write="vpc_cidr_block=..."
+            ) from error
+
+    def _find_or_add(self, service: Service, name: str) -> AnyEndpoint:
+        found = self._given.get(name) or _of_vpc(self._scope, self._vpc).get((name, service.gateway))
+        if found is None:
+            found = self._add_gateway(service) if service.gateway else self._add_interface(service, name)
+            _OWN[found] = self
+        return found
 
     def let_in(self, group: ec2.ISecurityGroup, door: ec2.ISecurityGroup, description: str) -> None:
         """Let a workload's group in, where it stands: the network must not depend on who is placed in it."""
@@ -107,7 +146,7 @@ class Endpoints:
 
     def _open_to_all(self, door: ec2.ISecurityGroup) -> None:
         """AWS bounds the rules of a group, so what comes after is let in by the VPC's addresses."""
-        door.add_ingress_rule(ec2.Peer.ipv4(self._vpc.vpc_cidr_block), _HTTPS, "HTTPS from the VPC")
+        door.add_ingress_rule(ec2.Peer.ipv4(self.addresses()), _HTTPS, "HTTPS from the VPC")
         Annotations.of(self._scope).add_warning_v2(
             "secure-containers:rulesPerGroup",
             f"{self._path}: more workloads than a security group can have rules for; the endpoints let in the whole "
@@ -115,25 +154,16 @@ class Endpoints:
             "rules_per_group",
         )
 
-    def _find_or_add(self, service: Service) -> Sequence[ec2.ISecurityGroup]:
-        name = self._endpoint_name(service)
-        if name not in self._found and self._search:
-            self._found = {**_of_vpc(self._scope, self._vpc), **self._found}
-        if name in self._found:
-            return [] if service.gateway else self._found[name].connections.security_groups  # type: ignore[union-attr]  # no gateway
-        if service.gateway:
-            self._add_gateway(service)
-            return []
-        self._add_interface(service, name)
-        return [self.group]
-
     def narrow(self, service: Service, resources: Sequence[str]) -> None:
-        """Let the endpoint's policy through to some resources, or to all of the owner's where none are named."""
-        used = self._used.get(service.name)
-        if used is not None:  # not an endpoint of somebody else's, or one without a policy
-            for resource in resources:
-                self._refuse_circle(resource)
-            used.add(resources or ["*"])
+        """Let the endpoints' policies through to some resources, or to all of the owner's where none are named."""
+        for resource in resources:
+            if not Token.is_unresolved(resource) and not resource.startswith("arn:"):
+                write = 'resources=[bucket.bucket_arn, bucket.arn_for_objects("*")]'
+                raise invalid(self._path, "require(resources)", resource, allowed="ARNs", write=write)
+            self._refuse_circle(resource)
+        for endpoint in self.named(service):
+            if endpoint in _USED:  # not an endpoint of somebody else's, or one without a policy
+                _USED[endpoint].add(resources or ["*"])
 
     def _refuse_circle(self, resource: str) -> None:
         """A resource of a stack that stands on this network would make the two depend on each other."""
@@ -147,23 +177,24 @@ class Endpoints:
                     write="resources=[] for everything of this account",
                 )
 
-    def _endpoint_name(self, service: Service) -> str:
+    def _names(self, service: Service) -> list[str]:
+        """What endpoints to a service are called: with FIPS another one, while agents of AWS call the standard one."""
         if not self._fips or service.gateway:
-            return service.name
-        if service.fips:
-            return f"{service.name}-fips"
-        if service.name not in _BY_AGENTS:
-            there = ", ".join(sorted(each.name for each in SERVICES.values() if each.fips or each.gateway))
-            raise invalid(
-                self._path,
-                "require",
-                service.name,
-                allowed=f"services with a FIPS endpoint for VPCs: {there}",
-                write="fips=False, or an egress subnet for what calls it",
-            )
-        return service.name
+            return [service.name]
+        names = [f"{service.name}-fips"] if service.fips else []
+        names += [service.name] if service.name in _BY_AGENTS else []
+        if names:
+            return names
+        there = ", ".join(sorted(each.name for each in SERVICES.values() if each.fips or each.gateway))
+        raise invalid(
+            self._path,
+            "require",
+            service.name,
+            allowed=f"services with a FIPS endpoint for VPCs: {there}",
+            write="fips=False, or an egress subnet for what calls it",
+        )
 
-    def _add_gateway(self, service: Service) -> None:
+    def _add_gateway(self, service: Service) -> ec2.GatewayVpcEndpoint:
         endpoint = ec2.GatewayVpcEndpoint(
             self._scope,
             _construct_id(service.name),
@@ -172,14 +203,15 @@ class Endpoints:
             subnets=list(self._gateway_subnets),
         )
         self._restrict(service, endpoint)
+        return endpoint
 
-    def _add_interface(self, service: Service, name: str) -> None:
+    def _add_interface(self, service: Service, name: str) -> ec2.InterfaceVpcEndpoint:
         endpoint = ec2.InterfaceVpcEndpoint(
             self._scope,
             _construct_id(name),
             vpc=self._vpc,
             service=ec2.InterfaceVpcEndpointAwsService(name),
-            subnets=self._subnets,
+            subnets=ec2.SubnetSelection(subnets=self._in_zones(service)),
             security_groups=[self.group],
             private_dns_enabled=service.private_dns,
             open=False,
@@ -190,6 +222,22 @@ class Endpoints:
             Annotations.of(self._scope).add_info(
                 f"{self._path}: there is no FIPS endpoint of {name} for VPCs; AWS's agents call its standard one"
             )
+        return endpoint
+
+    def _in_zones(self, service: Service) -> list[ec2.ISubnet]:
+        """The subnets of an endpoint: AWS does not have every service in every zone."""
+        zones = self._zones.get(service.name)
+        if zones is None:
+            return list(self._subnets)
+        if not zones or any(zone not in range(len(self._subnets)) for zone in zones):
+            raise invalid(
+                self._path,
+                "endpoint_zones",
+                list(zones),
+                allowed=f"numbers of zones, 0 to {len(self._subnets) - 1}",
+                write=f'endpoint_zones={{"{service.name}": [0, 1]}}',
+            )
+        return [self._subnets[zone] for zone in zones]
 
     def _restrict(self, service: Service, endpoint: ec2.InterfaceVpcEndpoint | ec2.GatewayVpcEndpoint) -> None:
         if self._unrestricted:
@@ -202,7 +250,7 @@ class Endpoints:
         actions = [f"{prefix}:*" for prefix in service.iam] or ["*"]
         if service.name == "ecr.dkr":
             actions = ["ecr:*"]
-        used = self._used[service.name] = _Resources()
+        used = _USED[endpoint] = _Resources()
         own = iam.PolicyStatement(
             sid="OwnCallersAndResources",
             principals=[iam.AnyPrincipal()],
@@ -282,24 +330,37 @@ def check_fips(path: str, region: str) -> None:
         )
 
 
-def _of_vpc(scope: IConstruct, vpc: ec2.IVpc) -> dict[str, AnyEndpoint]:
-    """The endpoints that other constructs of the app added to a VPC, by their services."""
-    found: dict[str, AnyEndpoint] = {}
+def _of_vpc(scope: IConstruct, vpc: ec2.IVpc) -> dict[tuple[str, bool], AnyEndpoint]:
+    """The endpoints that constructs of the app added to a VPC, by service and whether they are gateways.
+
+    Those without private DNS, to which the service's host names do not lead, are left out.
+    """
+    found: dict[tuple[str, bool], AnyEndpoint] = {}
     for construct in scope.node.root.node.find_all():
         if not isinstance(construct, ec2.InterfaceVpcEndpoint | ec2.GatewayVpcEndpoint):
             continue
         l1 = construct.node.default_child
-        if isinstance(l1, ec2.CfnVPCEndpoint) and l1.vpc_id == vpc.vpc_id and l1.service_name:
-            written = Stack.of(construct).resolve(l1.service_name)
-            text = written if isinstance(written, str) else "".join(map(_part, written["Fn::Join"][1]))
-            service = service_of_endpoint(text)
-            if service:
-                found.setdefault(service, construct)
+        if not isinstance(l1, ec2.CfnVPCEndpoint) or l1.vpc_id != vpc.vpc_id or not l1.service_name:
+            continue
+        gateway = isinstance(construct, ec2.GatewayVpcEndpoint)
+        service = service_of_endpoint(_text(Stack.of(construct).resolve(l1.service_name)))
+        known = SERVICES.get((service or "").removesuffix("-fips"))
+        if service and (gateway or l1.private_dns_enabled or (known and not known.private_dns)):
+            found.setdefault((service, gateway), construct)
     return found
 
 
-def _part(part: object) -> str:
-    return part if isinstance(part, str) else "${AWS::Region}"
+def _text(written: object) -> str:
+    """A service's name with the Region in it, however it was put together."""
+    if isinstance(written, dict) and "Fn::Join" in written:
+        return "".join(part if isinstance(part, str) else "${AWS::Region}" for part in written["Fn::Join"][1])
+    return written if isinstance(written, str) else ""
+
+
+_OWN: Final[WeakKeyDictionary[AnyEndpoint, Endpoints]] = WeakKeyDictionary()
+"""Which network added an endpoint: another one over the same VPC uses it too."""
+_USED: Final[WeakKeyDictionary[AnyEndpoint, _Resources]] = WeakKeyDictionary()
+"""What the policy of each endpoint of ours lets through to."""
 
 
 def _construct_id(name: str) -> str:

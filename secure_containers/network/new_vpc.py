@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from aws_cdk import Fn, Tags
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct, DependencyGroup
 
-from secure_containers.network.addresses import Egress, Plan, WayOut
+from secure_containers.network.addresses import Egress, Plan
 from secure_containers.waivers import Waiver, waive
 
 _IPV6_BLOCKS: Final = 64
@@ -28,8 +28,12 @@ def new_vpc(
     ready: DependencyGroup,
     *,
     dual_stack: bool,
-) -> ec2.IVpc:
-    """Make the VPC; what needs its way out waits for `ready`."""
+) -> tuple[ec2.IVpc, list[ec2.ISubnet]]:
+    """Make the VPC, and subnets that lead out; what needs its way out waits for `ready`.
+
+    The VPC is told of its isolated subnets only: the CDK places what names no subnets in private ones, if there are,
+    and so would move everything when egress is added.
+    """
     vpc = ec2.CfnVPC(scope, "Resource", cidr_block=plan.whole, enable_dns_support=True, enable_dns_hostnames=True)
     Tags.of(vpc).add("Name", scope.node.path)
     made = _Made(scope, vpc, zones)
@@ -41,16 +45,18 @@ def new_vpc(
         for index, cidr in enumerate(plan.egress)
     ]
     if leading and egress is not None:
-        made.lead_out(leading, plan.public, one_gateway=egress.way is WayOut.ONE_NAT_GATEWAY, ready=ready)
-    return ec2.Vpc.from_vpc_attributes(
+        made.lead_out(leading, plan.public, ready=ready)
+    seen = ec2.Vpc.from_vpc_attributes(
         scope,
         "Vpc",
         vpc_id=vpc.ref,
         vpc_cidr_block=plan.whole,
         availability_zones=list(zones),
-        **_told("isolated", isolated, plan.isolated),
-        **_told("private", leading, plan.egress),
+        isolated_subnet_ids=[subnet.subnet_id for subnet in isolated],
+        isolated_subnet_route_table_ids=[subnet.route_table.route_table_id for subnet in isolated],
+        isolated_subnet_ipv4_cidr_blocks=list(plan.isolated),
     )
+    return seen, [*leading]
 
 
 @dataclass(slots=True)
@@ -80,7 +86,6 @@ class _Made:
         leading: Sequence[ec2.PrivateSubnet],
         public: Sequence[str],
         *,
-        one_gateway: bool,
         ready: DependencyGroup,
     ) -> None:
         """NAT gateways in subnets of their own, and routes to them."""
@@ -89,7 +94,7 @@ class _Made:
             self.scope, "InternetGatewayAttachment", vpc_id=self.vpc.ref, internet_gateway_id=gateway.ref
         )
         nats: list[ec2.CfnNatGateway] = []
-        for index, cidr in enumerate(public[:1] if one_gateway else public):
+        for index, cidr in enumerate(public):
             subnet = ec2.PublicSubnet(
                 self.scope,
                 f"Nat{index + 1}",
@@ -102,20 +107,9 @@ class _Made:
             waive(subnet, Waiver("NIST.800.53.R5-VPCNoUnrestrictedRouteToIGW", reason=_ROUTE_REASON))
             nats.append(subnet.add_nat_gateway())
         for index, private in enumerate(leading):
-            private.add_default_nat_route(nats[0 if one_gateway else index].ref)
-            ready.add(private.internet_connectivity_established)
+            private.add_default_nat_route(nats[index % len(nats)].ref)
+            ready.add(private)
         if self.ipv6 is not None:
             only_out = ec2.CfnEgressOnlyInternetGateway(self.scope, "EgressOnlyGateway", vpc_id=self.vpc.ref)
             for private in leading:
                 private.add_ipv6_default_egress_only_internet_route(only_out.ref)
-
-
-def _told(kind: str, subnets: Sequence[ec2.PrivateSubnet], cidrs: Sequence[str]) -> dict[str, Any]:
-    """How an imported VPC is told of its subnets; nothing where it has none."""
-    if not subnets:
-        return {}
-    return {
-        f"{kind}_subnet_ids": [subnet.subnet_id for subnet in subnets],
-        f"{kind}_subnet_route_table_ids": [subnet.route_table.route_table_id for subnet in subnets],
-        f"{kind}_subnet_ipv4_cidr_blocks": list(cidrs),
-    }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import CfnResource, Names, RemovalPolicy, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -25,8 +25,17 @@ from secure_containers.waivers import DefaultsOff, Waiver, waive
 IMAGE_PULL: Final = PULL_SERVICES
 """The services that pulling an image from a private registry takes, for `PrivateNetwork.require`."""
 _HTTPS: Final = ec2.Port.tcp(443)
+_SAID: Final = "HTTPS to endpoints of AWS services"
+_RESOURCES: Final = 'resources=[bucket.bucket_arn, bucket.arn_for_objects("*")]'
 _MOST_RULES: Final = 1000
 """Of all groups of an interface together; AWS raises no quota above it."""
+_WANTED: Final[Mapping[str, tuple[type, str, str]]] = {
+    "subnets": (ec2.SubnetSelection, "a selection of subnets", "subnets=ec2.SubnetSelection(subnets=[...])"),
+    "egress": (Egress, "a way out", "egress=Egress.one_nat_gateway()"),
+    "dual_stack": (bool, "True or False", "dual_stack=True"),
+    "fips": (bool, "True or False", "fips=True"),
+    "log_retention": (logs.RetentionDays, "a time as CloudWatch Logs has it", "logs.RetentionDays.ONE_YEAR"),
+}
 _TYPES: Final = (
     "AWS::EC2::VPC",
     "AWS::EC2::Subnet",
@@ -55,8 +64,8 @@ class PrivateNetwork(Construct):
         scope: the parent.
         id: the construct id.
         cidr: the addresses of a new VPC, /16 at most. Left out: `10.0.0.0/16`.
-        zones: how many zones, 1 to 6, or their names. Left out: three, or two in us-west-1. A later change from up to
-            three to more moves the subnets.
+        zones: how many zones, 1 to 6, or their names. Left out: three, or two in us-west-1. More can be added later;
+            the others and their order cannot be changed, since AWS moves no subnet.
         egress: a way to the internet for workloads in `egress_subnets`; it shows in the template and in the costs.
             Left out, there is none.
         vpc: an existing VPC, imported or of another construct, in place of a new one. Its endpoints are found by
@@ -67,6 +76,8 @@ class PrivateNetwork(Construct):
         endpoints: endpoints that an existing VPC has and that this app does not make, by service, such as
             `{"logs": ec2.InterfaceVpcEndpoint.from_interface_vpc_endpoint_attributes(...)}`. They are used, not
             doubled.
+        endpoint_zones: numbers of the zones, from 0, for services that AWS does not have in every one, such as
+            `{"guardduty-data": [0, 2]}`. Left out: every zone.
         organization_id: the AWS Organization whose callers and resources the endpoints let through. Left out: those of
             this account.
         dual_stack: give a new VPC IPv6 addresses too; egress subnets then lead out by an egress-only gateway.
@@ -102,6 +113,7 @@ class PrivateNetwork(Construct):
         vpc: ec2.IVpc | None = None,
         subnets: ec2.SubnetSelection | None = None,
         endpoints: Mapping[str, AnyEndpoint] | None = None,
+        endpoint_zones: Mapping[str, Sequence[int]] | None = None,
         organization_id: str | None = None,
         dual_stack: bool = False,
         fips: bool = False,
@@ -112,7 +124,17 @@ class PrivateNetwork(Construct):
     ) -> None:
         path = f"{scope.node.path}/{id}".lstrip("/")
         stack = Stack.of(scope)
-        check_type(path, "egress", egress, Egress, allowed="a way out", write="egress=Egress.one_nat_gateway()")
+        _check_types(
+            path,
+            vpc=vpc,
+            subnets=subnets,
+            egress=egress,
+            dual_stack=dual_stack,
+            fips=fips,
+            encryption_key=encryption_key,
+            log_retention=log_retention,
+            rules_per_group=rules_per_group,
+        )
         through = egress is not None and egress.way is WayOut.GIVEN_SUBNETS
         _refuse_mixture(
             path,
@@ -125,56 +147,53 @@ class PrivateNetwork(Construct):
             },
             of_existing={"subnets": subnets, "endpoints": endpoints, "egress": egress if through else None},
         )
-        for name in endpoints or {}:
-            known_service(path, "endpoints", name.removesuffix("-fips"))
+        _check_endpoints(path, endpoints or {}, endpoint_zones or {})
         if organization_id is not None:
             check_organization(path, "organization_id", organization_id)
         if fips:
             check_fips(path, stack.region)
-        if not isinstance(rules_per_group, int) or not 2 <= rules_per_group <= _MOST_RULES:
-            raise invalid(
-                path,
-                "rules_per_group",
-                rules_per_group,
-                allowed=f"AWS's quota in this account, 2 to {_MOST_RULES}",
-                write="rules_per_group=60",
-            )
-        leads_out = egress is not None and not through
-        if vpc is not None and subnets is None:
-            subnets = ec2.SubnetSelection(subnets=_own_subnets(path, vpc))
         names = zone_names(path, stack, zones)
-        addresses = plan(path, cidr or "10.0.0.0/16", len(names), egress=leads_out)
+        gateways = {WayOut.ONE_NAT_GATEWAY: 1, WayOut.NAT_GATEWAY_PER_ZONE: len(names)}
+        addresses = plan(
+            path,
+            cidr if cidr is not None else "10.0.0.0/16",
+            len(names),
+            gateways=gateways.get(egress.way, 0) if egress else 0,
+        )
+        placed = [] if vpc is None else _own_subnets(path, vpc, subnets)
         super().__init__(scope, id)
         self._off = DefaultsOff(self, path, waivers, types=_TYPES)
         self._removal = (
             RemovalPolicy.DESTROY if self._off.waived("SC-DEL-01") else RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
         )
-        self._key = encryption_key
-        self._egress = egress
+        self._path, self._key, self._dual_stack = path, encryption_key, dual_stack
         self._way_out_ready = DependencyGroup()
         self._prefix_lists: Mapping[str, str] | None = None
-        self._path = path
-        self._said = f"HTTPS to the endpoints of {path}"[:255]
+        self._egress: list[ec2.ISubnet] = list(egress.subnets) if egress else []
         self.environment = {"AWS_USE_FIPS_ENDPOINT": "true"} if fips else {}
-        self.vpc = vpc or new_vpc(self, names, addresses, egress, self._way_out_ready, dual_stack=dual_stack)
         if vpc is None:
+            self.vpc, self._egress = new_vpc(self, names, addresses, egress, self._way_out_ready, dual_stack=dual_stack)
+            placed = self.vpc.isolated_subnets
             self._watch(log_retention)
-        self.subnets = subnets or ec2.SubnetSelection(subnets=self.vpc.isolated_subnets)
+        else:
+            self.vpc = vpc
+        self.subnets = ec2.SubnetSelection(subnets=placed)
+        leading = [self.egress_subnets] if self._egress and vpc is None else []
         self._endpoints = Endpoints(
             self,
             vpc=self.vpc,
-            subnets=self.subnets,
-            gateway_subnets=[self.subnets, *([self.egress_subnets] if leads_out else [])],
+            subnets=placed,
+            gateway_subnets=[self.subnets, *leading],
+            zones=endpoint_zones or {},
             organization_id=organization_id,
             fips=fips,
             given=dict(endpoints or {}),
-            search=vpc is not None,
             unrestricted=self._off.waived("SC-NET-06"),
             rules_per_group=rules_per_group,
         )
         if vpc is None:
             for name in GATEWAYS:
-                self._endpoints.doors(known_service(path, "require", name))
+                self._endpoints.named(known_service(path, "require", name))
         self._off.apply()
 
     @property
@@ -184,7 +203,7 @@ class PrivateNetwork(Construct):
         Raises:
             ValueError: the network has no way out.
         """
-        if self._egress is None:
+        if not self._egress:
             raise invalid(
                 self._path,
                 "egress_subnets",
@@ -192,8 +211,7 @@ class PrivateNetwork(Construct):
                 allowed="networks with a way to the internet",
                 write="egress=Egress.one_nat_gateway()",
             )
-        subnets = self._egress.subnets or self.vpc.private_subnets
-        return ec2.SubnetSelection(subnets=list(subnets))
+        return ec2.SubnetSelection(subnets=self._egress)
 
     def add_security_group(self, id: str, *, description: str) -> ec2.SecurityGroup:
         """A security group for a workload, which lets nothing in and nothing out until somebody asks.
@@ -217,32 +235,32 @@ class PrivateNetwork(Construct):
                 account or organization.
 
         Raises:
-            ValueError: a service is not known or has no endpoint of the kind that the network needs, or the workload
-                has no security group.
+            ValueError: a service is not known or has no endpoint of the kind that the network needs, a resource is no
+                ARN, or the workload has no security group.
         """
-        groups = [workload] if isinstance(workload, ec2.SecurityGroup) else workload.connections.security_groups
-        if not groups or not services:
+        groups = self._groups_of(workload, "require")
+        if not services:
             raise invalid(
                 self._path,
                 "require",
-                "no security group" if services else "no service",
-                allowed="a workload with a security group, and services",
+                "no service",
+                allowed="a workload, and the services that it calls",
                 write='require(service, *IMAGE_PULL, "logs")',
             )
-        check_list(
-            self._path, "require(resources)", resources, str, allowed="ARNs", write="resources=[bucket.bucket_arn]"
-        )
-        known = [known_service(self._path, "require", name) for name in dict.fromkeys(services)]
+        check_list(self._path, "require(resources)", resources, str, allowed="ARNs", write=_RESOURCES)
+        known = [known_service(self._path, "require", name) for name in services]
         doors = {id(door): door for service in known for door in self._endpoints.doors(service)}
         for service in known:
             self._endpoints.narrow(service, resources)
         for group in groups:
             for door in doors.values():
-                group.add_egress_rule(door, _HTTPS, self._said)
-                self._endpoints.let_in(group, door, self._said)
+                group.add_egress_rule(door, _HTTPS, _SAID)
+                self._endpoints.let_in(group, door, _SAID)
             for service in known:
                 if service.gateway:
                     self._open_prefix_list(group, service.name)
+        if not isinstance(workload, ec2.SecurityGroup):
+            self._wait(workload, [each for service in known for each in self._endpoints.named(service)], groups)
 
     def require_internet(self, workload: ec2.IConnectable, *, ports: Sequence[int] = (443,)) -> None:
         """Let a workload in `egress_subnets` reach the internet. Rule SC-NET-03 then asks for a waiver on it.
@@ -252,9 +270,9 @@ class PrivateNetwork(Construct):
             ports: TCP ports. Left out: HTTPS.
 
         Raises:
-            ValueError: the network has no way out.
+            ValueError: the network has no way out, or the workload has no security group.
         """
-        if self._egress is None:
+        if not self._egress:
             raise invalid(
                 self._path,
                 "require_internet",
@@ -262,11 +280,53 @@ class PrivateNetwork(Construct):
                 allowed="networks with a way to the internet",
                 write="egress=Egress.one_nat_gateway()",
             )
-        for group in workload.connections.security_groups:
+        check_list(self._path, "require_internet(ports)", ports, int, allowed="TCP ports", write="ports=[443]")
+        peers = [ec2.Peer.any_ipv4(), *([ec2.Peer.any_ipv6()] if self._dual_stack else [])]
+        for group in self._groups_of(workload, "require_internet"):
             for port in ports:
-                group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(port), "to the internet")
+                for peer in peers:
+                    group.add_egress_rule(peer, ec2.Port.tcp(port), "to the internet")
         if isinstance(workload, Construct):
             workload.node.add_dependency(self._way_out_ready)
+
+    def require_runtime_monitoring(self, workload: ec2.IConnectable) -> None:
+        """Let GuardDuty's agent beside a workload report, by the endpoint that GuardDuty makes in the VPC by itself.
+
+        The endpoint has a security group of GuardDuty's, which nobody can name: HTTPS is opened to the VPC's addresses.
+
+        Args:
+            workload: a service, job environment or security group.
+
+        Raises:
+            ValueError: the VPC's addresses are not told, or the workload has no security group.
+        """
+        for group in self._groups_of(workload, "require_runtime_monitoring"):
+            group.add_egress_rule(ec2.Peer.ipv4(self._endpoints.addresses()), _HTTPS, "HTTPS to GuardDuty's endpoint")
+
+    def _groups_of(self, workload: ec2.IConnectable, method: str) -> Sequence[ec2.ISecurityGroup]:
+        if isinstance(workload, ec2.SecurityGroup):
+            return [workload]
+        try:
+            groups = workload.connections.security_groups
+        except (AttributeError, RuntimeError):  # of another kind, or a function without a VPC
+            groups = []
+        if not groups:
+            raise invalid(
+                self._path,
+                method,
+                workload.node.path if isinstance(workload, Construct) else workload,
+                allowed="a workload with a security group in this network",
+                write=f"{method}(service, ...)",
+            )
+        return groups
+
+    def _wait(
+        self, workload: ec2.IConnectable, endpoints: Sequence[AnyEndpoint], groups: Sequence[ec2.ISecurityGroup]
+    ) -> None:
+        """Let a workload of the network's own stack start when the way is open: its first pull would fail."""
+        l1 = workload.node.default_child if isinstance(workload, Construct) else None
+        if isinstance(l1, CfnResource) and l1.stack is Stack.of(self):
+            l1.node.add_dependency(*endpoints, *groups)
 
     @property
     def _kms_key(self) -> kms.IKey:
@@ -283,17 +343,19 @@ class PrivateNetwork(Construct):
     def _open_prefix_list(self, group: ec2.ISecurityGroup, service: str) -> None:
         """By the L1: the L2 counts prefix lists that it does not know, so that a rule's name would depend on the order
         of calls, and a second call would write it twice."""
-        id, node = f"To{service.capitalize()}", group.node
-        if node.try_find_child(id) is None:
+        if group.allow_all_outbound:
+            return  # as the L2 does: a rule beside the open one would take the open one away
+        scope, id = (group, f"To{service.capitalize()}") if isinstance(group, Construct) else _beside(group, service)
+        if scope.node.try_find_child(id) is None:
             ec2.CfnSecurityGroupEgress(
-                group,  # type: ignore[arg-type]  # every security group is a construct
+                scope,
                 id,
                 group_id=group.security_group_id,
                 destination_prefix_list_id=self._prefix_list(service),
                 ip_protocol="tcp",
                 from_port=443,
                 to_port=443,
-                description=self._said,
+                description=_SAID,
             )
 
     def _prefix_list(self, service: str) -> str:
@@ -310,7 +372,7 @@ class PrivateNetwork(Construct):
                 self.node.find_child("Resource"),
                 Waiver(
                     "NIST.800.53.R5-VPCDefaultSecurityGroupClosed",
-                    reason="a custom resource takes the rules out; cdk-nag knows the CDK's own only, which is not hardened",
+                    reason="a custom resource of ours takes the rules out; cdk-nag knows only the one of the CDK",
                 ),
             )
         if not self._off.waived("SC-NET-10"):
@@ -318,6 +380,25 @@ class PrivateNetwork(Construct):
                 self, "FlowLogGroup", key=self._kms_key, retention=retention, removal_policy=self._removal
             )
             _add_flow_log(self, self.vpc.vpc_id, group)
+
+
+def _check_types(path: str, **given: object) -> None:
+    """Refuse what is of another type, in our words; None stands for what was left out."""
+    for name, (wanted, allowed, write) in _WANTED.items():
+        check_type(path, name, given[name], wanted, allowed=allowed, write=write)
+    if given["vpc"] is not None and not hasattr(given["vpc"], "isolated_subnets"):
+        raise invalid(path, "vpc", given["vpc"], allowed="a VPC", write="vpc=ec2.Vpc.from_vpc_attributes(...)")
+    if given["encryption_key"] is not None and not hasattr(given["encryption_key"], "key_arn"):
+        raise invalid(path, "encryption_key", given["encryption_key"], allowed="a key", write="kms.Key(...)")
+    rules = given["rules_per_group"]
+    if not isinstance(rules, int) or not 3 <= rules <= _MOST_RULES:
+        raise invalid(
+            path,
+            "rules_per_group",
+            rules,
+            allowed=f"AWS's quota in this account, 3 to {_MOST_RULES}",
+            write="rules_per_group=60",
+        )
 
 
 def _refuse_mixture(
@@ -335,9 +416,21 @@ def _refuse_mixture(
             )
 
 
-def _own_subnets(path: str, vpc: ec2.IVpc) -> list[ec2.ISubnet]:
-    subnets = vpc.isolated_subnets or vpc.private_subnets
-    if not subnets:
+def _check_endpoints(path: str, endpoints: Mapping[str, AnyEndpoint], zones: Mapping[str, Sequence[int]]) -> None:
+    for name, endpoint in endpoints.items():
+        known_service(path, "endpoints", name.removesuffix("-fips"))
+        if not hasattr(endpoint, "vpc_endpoint_id"):
+            write = "ec2.InterfaceVpcEndpoint.from_interface_vpc_endpoint_attributes(...)"
+            raise invalid(path, f"endpoints[{name!r}]", endpoint, allowed="an endpoint", write=write)
+    for name in zones:
+        known_service(path, "endpoint_zones", name)
+
+
+def _own_subnets(path: str, vpc: ec2.IVpc, subnets: ec2.SubnetSelection | None) -> list[ec2.ISubnet]:
+    """The subnets of an existing VPC in which workloads and endpoints go."""
+    found = list(vpc.select_subnets(**vars(subnets)["_values"]).subnets) if subnets else vpc.isolated_subnets
+    found = found or vpc.private_subnets
+    if not found:
         raise invalid(
             path,
             "vpc",
@@ -345,7 +438,12 @@ def _own_subnets(path: str, vpc: ec2.IVpc) -> list[ec2.ISubnet]:
             allowed="a VPC with isolated or private subnets",
             write="subnets=ec2.SubnetSelection(subnets=[...])",
         )
-    return subnets
+    return found
+
+
+def _beside(group: ec2.ISecurityGroup, service: str) -> tuple[Construct, str]:
+    """Where a rule of an imported group stands, which has no construct of its own in Python."""
+    return Stack.of(group), f"{service.capitalize()}From{Names.node_unique_id(group.node)}"
 
 
 def _add_flow_log(scope: Construct, vpc_id: str, group: logs.LogGroup) -> None:

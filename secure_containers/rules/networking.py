@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from secure_containers.rules.engine import Controls, Observations, resource_rule, template_rule
-from secure_containers.rules.network.model import ANYWHERE, Endpoint, Group, Peer, network
+from secure_containers.rules.network.model import Endpoint, Peer, network, rules_in
 from secure_containers.rules.network.services import FIPS_REGIONS, SERVICES
 from secure_containers.rules.policies import Statement, Unreadable
-from secure_containers.rules.template import Observation, Place, Resource, Template, is_true
+from secure_containers.rules.template import Observation, Place, Resource, Template, Value, is_true
 
 _EC2: Final = "https://docs.aws.amazon.com/securityhub/latest/userguide/ec2-controls.html"
 _NARROW: Final = (
@@ -20,6 +20,8 @@ _NARROW: Final = (
     "aws:resourceorgid",
     "aws:resourceorgpaths",
     "aws:resourceaccount",
+    "s3:resourceaccount",
+    "kms:calleraccount",
 )
 
 
@@ -75,25 +77,41 @@ def unrestricted_endpoint(template: Template) -> Observations:
                 f"the endpoint of {service.name} has no policy, which means every caller and every resource",
                 at="Properties.PolicyDocument",
             )
+        guarded = any(isinstance(each, Statement) and _keeps_out(each) for each in endpoint.policy)
         for statement in endpoint.policy:
             if isinstance(statement, Unreadable):
                 yield statement.observation
-            elif statement.allows and _is_open(statement):
+            elif statement.allows and not guarded and _is_open(statement):
                 yield statement.violates(f"the policy of the endpoint of {service.name} lets everybody through")
 
 
 def _is_open(statement: Statement) -> bool:
-    everything = any(resource.text == "*" for resource in statement.resources) or bool(statement.excluded_resources)
-    everybody = any(principal.text == "*" for _, principal in statement.principals) or bool(
-        statement.excluded_principals
+    everything = any(resource.text in ("*", "arn:*") for resource in statement.resources)
+    everybody = any(principal.text == "*" for _, principal in statement.principals)
+    return (
+        (everything or bool(statement.excluded_resources))
+        and (everybody or bool(statement.excluded_principals))
+        and not any(_narrows(*condition, negated=False) for condition in statement.conditions())
     )
-    narrowed = any(key in _NARROW or key.startswith("aws:principaltag") for _, key, _ in statement.conditions())
-    return everything and everybody and not narrowed and not _is_for_services(statement)
 
 
-def _is_for_services(statement: Statement) -> bool:
-    """A statement for callers that are services of AWS, as data perimeters have it."""
-    return any(key == "aws:principalisawsservice" for _, key, _ in statement.conditions())
+def _keeps_out(statement: Statement) -> bool:
+    """A Deny for everybody whose account or organization is another one, as AWS's pages have it."""
+    everything = any(action.text == "*" for action in statement.actions)
+    return (
+        statement.denies
+        and everything
+        and any(resource.text == "*" for resource in statement.resources)
+        and any(_narrows(*condition, negated=True) for condition in statement.conditions())
+    )
+
+
+def _narrows(operator: str, key: str, values: list[Value], *, negated: bool) -> bool:
+    """Whether a condition names somebody or some resources; services of AWS count, as data perimeters have them."""
+    if key == "aws:principalisawsservice":
+        return not negated
+    named = key in _NARROW or key.startswith("aws:principaltag")
+    return named and ("not" in operator.lower()) is negated and not any(value.text in ("*", "") for value in values)
 
 
 @template_rule(
@@ -137,8 +155,7 @@ def open_ingress(template: Template) -> Observations:
           SecurityGroupIngress: [{IpProtocol: tcp, FromPort: 443, ToPort: 443, SourceSecurityGroupId: sg-0a1b2c3d}]
     ```
     """
-    for group in _groups(template):
-        yield from _open_rules(template, group.ingress, "in")
+    yield from _open_rules(rules_in(template, outwards=False), "in")
 
 
 @template_rule(
@@ -176,34 +193,35 @@ def open_egress(template: Template) -> Observations:
           SecurityGroupEgress: [{IpProtocol: tcp, FromPort: 443, ToPort: 443, CidrIp: 10.0.0.0/16}]
     ```
     """
-    for group in _groups(template):
+    for group in template.world.once(network).groups.values():
         if group.open_by_default and group.resource.template is template:
             yield group.resource.violates(
                 "SecurityGroupEgress is not set, which means everything to anywhere",
                 at="Properties.SecurityGroupEgress",
             )
-            continue
-        everything = [rule for rule in group.egress if rule.protocol in ("-1", "all") or rule.ports == (0, 65535)]
-        yield from _open_rules(template, everything, "out")
+    everything = [
+        rule
+        for rule in rules_in(template, outwards=True)
+        if rule.protocol in ("-1", "all") or (rule.ports[0] <= 1 and rule.ports[1] == _LAST_PORT)
+    ]
+    yield from _open_rules(everything, "out")
 
 
-def _groups(template: Template) -> Iterator[Group]:
-    """The security groups that stand in this template or to which it adds rules; default groups are SC-NET-09's."""
-    net, world = template.world.once(network), template.world
-    places: list[Place] = [*template.of_type("AWS::EC2::SecurityGroup")]
-    for rule in template.of_type("AWS::EC2::SecurityGroupIngress", "AWS::EC2::SecurityGroupEgress"):
-        places += world.places(rule, "GroupId")
-    for place in dict.fromkeys(places):
-        if place in net.groups and place not in net.vpcs:
-            yield net.groups[place]
+_LAST_PORT: Final = 65535
+_WIDEST: Final = 1
+"""The prefix of half of all addresses: two such rules are one for all."""
 
 
-def _open_rules(template: Template, rules: Iterable[Peer], way: str) -> Iterator[Observation]:
+def _open_rules(rules: Iterable[Peer], way: str) -> Iterator[Observation]:
     for rule in rules:
-        if rule.value.resource.template is template and rule.cidr in ANYWHERE and rule.ports[1] >= 0:
+        if rule.cidr is not None and rule.cidr.prefixlen <= _WIDEST:
             first, last = rule.ports
             ports = (
-                "every port" if (first, last) == (0, 65535) else f"port {first}" + (f"-{last}" if last > first else "")
+                "ports that the template does not tell"
+                if rule.unknown
+                else "every port"
+                if first <= 1 and last == _LAST_PORT
+                else f"port {first}" + (f"-{last}" if last > first else "")
             )
             yield rule.value.violates(f"it lets {rule.cidr} {way} on {ports}")
 

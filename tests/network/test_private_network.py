@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import App, Environment, Stack
+from aws_cdk import App, Environment, Fn, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 
 from secure_containers import IMAGE_PULL, Egress, PrivateNetwork, SecureEcrRepository, Waiver
@@ -162,8 +163,8 @@ class TestZonesAndAddresses:
         ]
         assert zones == [f"{REGION}a", f"{REGION}c"]
 
-    @pytest.mark.parametrize("cidr", ["10.0.0.0/16", "10.1.0.0/20", "192.168.0.0/23"])
-    @pytest.mark.parametrize("zones", [1, 2, 3])
+    @pytest.mark.parametrize("cidr", ["10.0.0.0/16", "10.1.0.0/20", "192.168.0.0/21"])
+    @pytest.mark.parametrize("zones", [1, 2, 3, 6])
     def test_subnets_lie_apart_in_the_network(self, app: App, cidr: str, zones: int) -> None:
         template = template_of(app, cidr=cidr, zones=zones, egress=Egress.nat_gateway_per_zone())
         subnets = [
@@ -184,8 +185,12 @@ class TestZonesAndAddresses:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            ({"cidr": "10.0.0.0/27"}, "cidr is '10.0.0.0/27'; allowed: a network from /16 to /25: 3 zones need"),
-            ({"cidr": "10.0.0.0/24", "egress": Egress.one_nat_gateway()}, "allowed: a network from /16 to /23"),
+            (
+                {"cidr": "10.0.0.0/27"},
+                "cidr is '10.0.0.0/27'; allowed: a network from /16 to /24: half of it is kept for egress",
+            ),
+            ({"cidr": "10.0.0.0/24", "egress": Egress.nat_gateway_per_zone()}, "allowed: a network from /16 to /22"),
+            ({"cidr": 10}, "cidr is 10; allowed: an IPv4 network"),
             ({"cidr": "10.0.0.0/8"}, "allowed: a network from /16"),
             ({"cidr": "10.0.0.1/16"}, "allowed: an IPv4 network without host bits"),
             ({"cidr": "ten"}, "allowed: an IPv4 network"),
@@ -196,7 +201,7 @@ class TestZonesAndAddresses:
             ({"zones": ["us-east-1a"]}, "allowed: zones of eu-central-1"),
             ({"egress": "nat"}, "egress is 'nat'; allowed: a way out; write egress=Egress.one_nat_gateway()"),
             ({"organization_id": "acme"}, "organization_id is 'acme'"),
-            ({"rules_per_group": 1}, "rules_per_group is 1; allowed: AWS's quota in this account, 2 to 1000"),
+            ({"rules_per_group": 1}, "rules_per_group is 1; allowed: AWS's quota in this account, 3 to 1000"),
             ({"fips": True}, "fips is 'True in eu-central-1'; allowed: Regions of the United States"),
             ({"endpoints": {}}, "endpoints is {}; allowed: only for an existing VPC"),
         ],
@@ -301,7 +306,108 @@ def network_findings(app: App) -> list[str]:
     return sorted(finding.id for finding in findings(app) if finding.id.startswith("SC-NET") and not finding.waived)
 
 
+class TestUpdates:
+    def test_egress_moves_nobody_who_names_no_subnets(self, app: App) -> None:
+        for id, egress in (("Before", None), ("After", Egress.one_nat_gateway())):
+            stack = stack_of(app, id)
+            network = PrivateNetwork(stack, "Network", egress=egress)
+            lambda_.Function(
+                stack,
+                "Worker",
+                runtime=lambda_.Runtime.PYTHON_3_14,
+                handler="index.handler",
+                code=lambda_.Code.from_inline("pass"),
+                vpc=network.vpc,
+            )
+        before, after = (
+            next(
+                function["Properties"]["VpcConfig"]["SubnetIds"]
+                for function in of_type(synthesized(app)[id], "AWS::Lambda::Function").values()
+                if "VpcConfig" in function["Properties"]
+            )
+            for id in ("Before", "After")
+        )
+        assert before == after
+
+    @pytest.mark.parametrize("more", [4, 5, 6])
+    def test_more_zones_move_no_subnet(self, app: App, more: int) -> None:
+        for id, zones in (("Before", 2), ("After", more)):
+            PrivateNetwork(stack_of(app, id), "Network", zones=zones, egress=Egress.one_nat_gateway())
+        before, after = (of_type(synthesized(app)[id], "AWS::EC2::Subnet") for id in ("Before", "After"))
+        for id, subnet in before.items():
+            assert after[id]["Properties"]["CidrBlock"] == subnet["Properties"]["CidrBlock"]
+            assert after[id]["Properties"]["AvailabilityZone"] == subnet["Properties"]["AvailabilityZone"]
+
+    def test_a_workload_waits_until_the_way_is_open(self, app: App) -> None:
+        stack = stack_of(app)
+        network = PrivateNetwork(stack, "Network")
+        network.require(fargate(stack, network), *IMAGE_PULL, "logs")
+        waits = " ".join(only(synthesized(app)["Stack"], "AWS::ECS::Service")["DependsOn"])
+        for each in ("NetworkEcrApi", "NetworkEcrDkr", "NetworkLogs", "NetworkS3", "TasksToS3"):
+            assert each in waits
+
+
 class TestRequire:
+    def test_an_imported_group_that_is_closed(self, app: App) -> None:
+        stack = stack_of(app)
+        network = PrivateNetwork(stack, "Network")
+        closed = ec2.SecurityGroup.from_security_group_id(stack, "Theirs", "sg-0a1b2c3d", allow_all_outbound=False)
+        network.require(closed, "logs", "s3")
+        network.require(closed, "s3")
+        out = [rule["Properties"] for rule in of_type(synthesized(app)["Stack"], GROUP_OUT).values()]
+        assert {rule["GroupId"] for rule in out} == {"sg-0a1b2c3d"}
+        assert len(out) == 2
+
+    def test_an_imported_group_that_is_open_stays_so(self, app: App) -> None:
+        stack = stack_of(app)
+        network = PrivateNetwork(stack, "Network")
+        network.require(ec2.SecurityGroup.from_security_group_id(stack, "Theirs", "sg-0a1b2c3d"), "logs", "s3")
+        template = synthesized(app)["Stack"]
+        assert not of_type(template, GROUP_OUT)
+        assert len(of_type(template, GROUP_IN)) == 1
+
+    def test_guarddutys_own_endpoint(self, app: App) -> None:
+        network = PrivateNetwork(stack_of(app), "Network")
+        network.require_runtime_monitoring(network.add_security_group("Group", description="workers"))
+        group = next(
+            group["Properties"]
+            for id, group in of_type(synthesized(app)["Stack"], "AWS::EC2::SecurityGroup").items()
+            if "Group" in id
+        )
+        assert [(rule["CidrIp"], rule["FromPort"]) for rule in group["SecurityGroupEgress"]] == [("10.0.0.0/16", 443)]
+
+    def test_an_endpoint_in_some_zones(self, app: App) -> None:
+        network = PrivateNetwork(stack_of(app), "Network", endpoint_zones={"sqs": [0, 2]})
+        network.require(network.add_security_group("Group", description="workers"), "sqs", "logs")
+        found = endpoints(synthesized(app)["Stack"])
+        assert len(found["sqs"]["SubnetIds"]) == 2
+        assert len(found["logs"]["SubnetIds"]) == 3
+
+    @pytest.mark.parametrize(
+        ("workload", "message"),
+        [
+            (None, "require is None; allowed: a workload with a security group"),
+            ("service", "require is 'service'; allowed: a workload"),
+        ],
+    )
+    def test_no_workload(self, app: App, workload: Any, message: str) -> None:
+        network = PrivateNetwork(stack_of(app), "Network")
+        with pytest.raises(ValueError, match=r"^Stack/Network: ") as error:
+            network.require(workload, "logs")
+        assert message in str(error.value)
+
+    def test_a_function_without_a_network(self, app: App) -> None:
+        stack = stack_of(app)
+        function = lambda_.Function(
+            stack,
+            "Worker",
+            runtime=lambda_.Runtime.PYTHON_3_14,
+            handler="index.handler",
+            code=lambda_.Code.from_inline("pass"),
+        )
+        with pytest.raises(ValueError, match=r"require is 'Stack/Worker'; allowed: a workload with a security group"):
+            PrivateNetwork(stack, "Network").require(function, "logs")
+
     def test_an_isolated_fargate_task_of_plain_aws_cdk_is_proven_reachable(self, app: App) -> None:
         stack = stack_of(app)
         network = PrivateNetwork(stack, "Network")
@@ -360,7 +466,7 @@ class TestRequire:
 
     def test_more_workloads_than_a_group_has_rules(self, app: App) -> None:
         stack = stack_of(app)
-        network = PrivateNetwork(stack, "Network", rules_per_group=3)
+        network = PrivateNetwork(stack, "Network", rules_per_group=4)
         for index in range(4):
             group = network.add_security_group(f"Group{index}", description="workers")
             network.require(group, "logs")
@@ -408,6 +514,8 @@ class TestRequire:
         ("services", "message"),
         [
             (["log"], "require is 'log'; allowed: access-analyzer, acm-pca,"),
+            (["secretmanager"], 'write "secretsmanager"'),
+            ([IMAGE_PULL], "*IMAGE_PULL with its star"),
             ([], "require is 'no service'"),
             ([7], "require is 7; allowed: "),
         ],
@@ -473,6 +581,31 @@ class TestEndpointPolicies:
         assert len(own["Resource"]) == 2
         assert layers["Sid"] == "ImageLayers"
 
+    def test_what_is_no_arn_is_refused(self, app: App) -> None:
+        network = PrivateNetwork(stack_of(app), "Network")
+        group = network.add_security_group("One", description="one")
+        with pytest.raises(
+            ValueError, match=r"require\(resources\) is 'my-bucket'; allowed: ARNs; write .*for_objects"
+        ):
+            network.require(group, "s3", resources=["my-bucket"])
+
+    def test_the_bucket_without_its_objects_is_found(self, app: App) -> None:
+        stack = stack_of(app)
+        network = PrivateNetwork(stack, "Network")
+        bucket = s3.Bucket(stack, "Bucket")
+        function = lambda_.Function(
+            stack,
+            "Worker",
+            runtime=lambda_.Runtime.PYTHON_3_14,
+            handler="index.handler",
+            code=lambda_.Code.from_inline("pass"),
+            vpc=network.vpc,
+            security_groups=[network.add_security_group("Workers", description="workers")],
+        )
+        bucket.grant_read_write(function)
+        network.require(function, "s3", resources=[bucket.bucket_arn])
+        assert "SC-NET-01[s3]" in network_findings(app)
+
     def test_whoever_names_none_needs_all(self, app: App) -> None:
         network = PrivateNetwork(stack_of(app), "Network")
         group = network.add_security_group("One", description="one")
@@ -510,6 +643,15 @@ class TestFips:
         assert sum("kms-fips" in name or "sqs-fips" in name for name in names) == 2
         assert network.environment == {"AWS_USE_FIPS_ENDPOINT": "true"}
 
+    def test_agents_and_sdks_each_find_their_endpoint(self, app: App) -> None:
+        network = PrivateNetwork(stack_of(app, region="us-east-1"), "Network", fips=True)
+        network.require(network.add_security_group("Group", description="workers"), "ssm", "secretsmanager")
+        names = {
+            str(each["Properties"]["ServiceName"]).rsplit(".", 1)[1]
+            for each in of_type(synthesized(app)["Stack"], ENDPOINT).values()
+        }
+        assert {"ssm", "ssm-fips", "secretsmanager"} <= names
+
     def test_a_service_without_one_is_refused(self, app: App) -> None:
         network = PrivateNetwork(stack_of(app, region="us-gov-west-1"), "Network", fips=True)
         with pytest.raises(
@@ -521,14 +663,7 @@ class TestFips:
 class TestExistingVpcs:
     def test_endpoints_of_another_stack_are_found_and_used(self, app: App) -> None:
         home = stack_of(app, "Home")
-        vpc = ec2.Vpc(
-            home,
-            "Vpc",
-            subnet_configuration=[
-                ec2.SubnetConfiguration(name="Isolated", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
-            ],
-            restrict_default_security_group=False,
-        )
+        vpc = isolated_vpc(home)
         group = ec2.SecurityGroup(home, "Shared", vpc=vpc, allow_all_outbound=False)
         vpc.add_interface_endpoint(
             "Logs", service=ec2.InterfaceVpcEndpointAwsService.CLOUDWATCH_LOGS, security_groups=[group], open=False
@@ -567,6 +702,76 @@ class TestExistingVpcs:
             if isinstance(rule["Properties"]["GroupId"], str)
         }
 
+    def test_endpoints_that_do_not_serve_are_not_taken(self, app: App) -> None:
+        home = stack_of(app)
+        vpc = isolated_vpc(home)
+        for id, service, dns in (
+            ("Silent", ec2.InterfaceVpcEndpointAwsService.CLOUDWATCH_LOGS, False),
+            ("Objects", ec2.InterfaceVpcEndpointAwsService.S3, True),
+        ):
+            vpc.add_interface_endpoint(id, service=service, private_dns_enabled=dns, open=False)
+        theirs = ec2.InterfaceVpcEndpointService(Fn.import_value("partner"))
+        vpc.add_interface_endpoint("Partner", service=theirs, open=False)
+        network = PrivateNetwork(home, "Network", vpc=vpc)
+        network.require(network.add_security_group("Group", description="workers"), "logs", "s3")
+        own = [id for id in of_type(synthesized(app)["Stack"], ENDPOINT) if id.startswith("Network")]
+        assert len(own) == 2
+
+    def test_an_endpoint_that_somebody_added_to_the_network_is_used(self, app: App) -> None:
+        stack = stack_of(app)
+        network = PrivateNetwork(stack, "Network")
+        network.vpc.add_interface_endpoint(
+            "Logs", service=ec2.InterfaceVpcEndpointAwsService.CLOUDWATCH_LOGS, open=False
+        )
+        network.require(network.add_security_group("Group", description="workers"), "logs")
+        assert sorted(endpoints(synthesized(app)["Stack"])) == ["dynamodb", "logs", "s3"]
+
+    def test_two_networks_over_one_vpc_share_endpoints_and_their_policies(self, app: App) -> None:
+        home = stack_of(app)
+        one = PrivateNetwork(home, "One")
+        two = PrivateNetwork(home, "Two", vpc=one.vpc)
+        one.require(one.add_security_group("A", description="a"), "sqs", resources=["arn:aws:sqs:::one"])
+        two.require(two.add_security_group("B", description="b"), "sqs", resources=["arn:aws:sqs:::two"])
+        template = synthesized(app)["Stack"]
+        (own,) = endpoints(template)["sqs"]["PolicyDocument"]["Statement"]
+        assert own["Resource"] == ["arn:aws:sqs:::one", "arn:aws:sqs:::two"]
+        assert len(of_type(template, GROUP_IN)) == 2
+        assert network_findings(app) == []
+
+    def test_an_endpoint_without_its_groups_is_refused(self, app: App) -> None:
+        stack = stack_of(app)
+        logs = ec2.InterfaceVpcEndpoint.from_interface_vpc_endpoint_attributes(
+            stack, "Logs", port=443, vpc_endpoint_id="vpce-0a1b2c3d"
+        )
+        network = PrivateNetwork(stack, "Network", vpc=imported(stack), endpoints={"logs": logs})
+        with pytest.raises(ValueError, match="endpoints is 'logs'; allowed: endpoints with their security groups"):
+            network.require(network.add_security_group("Group", description="workers"), "logs")
+
+    def test_addresses_that_are_not_told(self, app: App) -> None:
+        stack = stack_of(app)
+        network = PrivateNetwork(stack, "Network", vpc=imported(stack))
+        with pytest.raises(ValueError, match="vpc is 'no addresses'; allowed: a VPC whose addresses are told"):
+            network.require_runtime_monitoring(network.add_security_group("Group", description="workers"))
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ({"vpc": "vpc-1"}, "vpc is 'vpc-1'; allowed: a VPC"),
+            ({"subnets": ["subnet-1"]}, "subnets is ['subnet-1']; allowed: a selection of subnets"),
+            ({"log_retention": 365}, "log_retention is 365; allowed: a time as CloudWatch Logs has it"),
+            ({"encryption_key": "alias/x"}, "encryption_key is 'alias/x'; allowed: a key"),
+            ({"dual_stack": "yes"}, "dual_stack is 'yes'; allowed: True or False"),
+            ({"endpoints": {"logs": "vpce-1"}}, "endpoints['logs'] is 'vpce-1'; allowed: an endpoint"),
+            ({"endpoint_zones": {"log": [0]}}, "endpoint_zones is 'log'; allowed: "),
+        ],
+    )
+    def test_arguments_of_another_type(self, app: App, arguments: dict[str, Any], message: str) -> None:
+        stack = stack_of(app)
+        given = {"vpc": imported(stack)} if {"subnets", "endpoints"} & arguments.keys() else {}
+        with pytest.raises(ValueError, match=r"^Stack/Network: ") as error:
+            PrivateNetwork(stack, "Network", **given, **arguments)
+        assert message in str(error.value)
+
     def test_an_imported_vpc_gets_nothing_that_nobody_asked_for(self, app: App) -> None:
         stack = stack_of(app)
         PrivateNetwork(stack, "Network", vpc=imported(stack))
@@ -604,6 +809,11 @@ class TestExistingVpcs:
     def test_egress_through_no_subnet(self) -> None:
         with pytest.raises(ValueError, match="allowed: one subnet at least"):
             Egress.through([])
+
+
+def isolated_vpc(stack: Stack) -> ec2.Vpc:
+    isolated = ec2.SubnetConfiguration(name="Isolated", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
+    return ec2.Vpc(stack, "Vpc", subnet_configuration=[isolated], restrict_default_security_group=False)
 
 
 def imported(stack: Stack) -> ec2.IVpc:

@@ -55,6 +55,20 @@ class TestUnrestrictedEndpoint:
             (allow(Condition={"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}}), []),
             (allow(Condition={"StringEquals": {"aws:ResourceAccount": ACCOUNT}}), []),
             (allow(Condition={"Bool": {"aws:PrincipalIsAWSService": "true"}}), []),
+            (allow(Condition={"StringNotEquals": {"aws:PrincipalAccount": ACCOUNT}}), ["SC-NET-06"]),
+            (allow(Condition={"StringLike": {"aws:PrincipalArn": "*"}}), ["SC-NET-06"]),
+            (allow(Resource="arn:*"), ["SC-NET-06"]),
+            (
+                {
+                    "Statement": [
+                        allow()["Statement"],
+                        allow(Effect="Deny", Condition={"StringNotEquals": {"aws:PrincipalAccount": ACCOUNT}})[
+                            "Statement"
+                        ],
+                    ]
+                },
+                [],
+            ),
             (allow(Resource="arn:aws:secretsmanager:eu-central-1:111122223333:secret:x"), []),
             (allow(Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:root"}), []),
             ({"Statement": [{"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*"}]}, []),
@@ -83,6 +97,15 @@ def rule(kind: str, **properties: Any) -> dict[str, Any]:
 
 
 class TestSecurityGroups:
+    def test_groups_of_others_are_judged_by_the_rule(self) -> None:
+        foreign = {"GroupId": "sg-0a1b2c3d", "IpProtocol": "tcp", "FromPort": 22, "ToPort": 22}
+        resources = {
+            "R": {"Type": "AWS::EC2::SecurityGroupIngress", "Properties": {**foreign, "CidrIp": "0.0.0.0/0"}},
+            "H": {"Type": "AWS::EC2::SecurityGroupIngress", "Properties": {**foreign, "CidrIp": "128.0.0.0/1"}},
+        }
+        assert said(open_ingress, template(resources)) == ["SC-NET-07", "SC-NET-07"]
+
+    @pytest.mark.parametrize("inline", [True, False])
     @pytest.mark.parametrize(
         "peer",
         [
@@ -91,7 +114,6 @@ class TestSecurityGroups:
             {"CidrIp": either("Open", "10.0.0.0/8", "0.0.0.0/0")},
         ],
     )
-    @pytest.mark.parametrize("inline", [True, False])
     def test_everybody_is_let_in(self, peer: dict[str, Any], inline: bool) -> None:
         opened = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, **peer}
         resources = (
@@ -121,6 +143,10 @@ class TestSecurityGroups:
             ({"SecurityGroupEgress": [{"IpProtocol": -1, "CidrIpv6": "::/0"}]}, ["SC-NET-08"]),
             (
                 {"SecurityGroupEgress": [{"IpProtocol": "tcp", "FromPort": 0, "ToPort": 65535, "CidrIp": "0.0.0.0/0"}]},
+                ["SC-NET-08"],
+            ),
+            (
+                {"SecurityGroupEgress": [{"IpProtocol": "tcp", "FromPort": 1, "ToPort": 65535, "CidrIp": "0.0.0.0/0"}]},
                 ["SC-NET-08"],
             ),
             ({"SecurityGroupEgress": [ANYBODY]}, []),

@@ -482,6 +482,17 @@ def _add_standing_apart(world: World, groups: Mapping[Place, Group]) -> None:
                     rules += _peers(world, properties, outwards=outwards)
 
 
+def rules_in(template: Template, *, outwards: bool) -> Iterator[Peer]:
+    """Every rule of a security group that stands in a template, whichever group it is of."""
+    name = "Egress" if outwards else "Ingress"
+    for resource in template.of_type("AWS::EC2::SecurityGroup"):
+        for rule in (item for values in resource.get(f"SecurityGroup{name}") for item in values.items()):
+            yield from _peers(template.world, rule, outwards=outwards)
+    for resource in template.of_type(f"AWS::EC2::SecurityGroup{name}"):
+        for properties in resource.properties(resource.given):
+            yield from _peers(template.world, properties, outwards=outwards)
+
+
 def _everywhere(value: Value) -> Iterator[Peer]:
     for cidr in ANYWHERE:
         yield Peer((0, 65535), (value.resource.template, value.given), value, cidr=cidr)

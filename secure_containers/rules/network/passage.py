@@ -137,19 +137,28 @@ def _any(verdicts: Iterable[bool | None]) -> bool | None:
     return True if True in found else None if None in found else False
 
 
+_PART: Final = "\x01"
+"""In a pattern, some part of an ARN, such as a Region: any text without `:` and `/`."""
+
+
 def covers(pattern: str, target: str) -> bool | None:
     """Whether a policy's resource covers another; None where the unknown parts of the two leave it open."""
     if pattern == "*" or overlap(pattern, target):
         return True
     if "${" not in pattern and "${" not in target:
         return False
-    return None if overlap(PLACEHOLDER.sub("*", pattern), PLACEHOLDER.sub("*", target)) else False
+    return None if overlap(_opened(pattern), _opened(target)) else False
+
+
+def _opened(text: str) -> str:
+    """With unknown parts as wildcards: those of the environment are one part of an ARN each."""
+    return PLACEHOLDER.sub(lambda found: _PART if found.group(1).startswith("AWS::") else "*", text)
 
 
 @lru_cache(maxsize=4096)
 def overlap(one: str, other: str) -> bool:
-    """Whether some text matches both of two patterns with `*` and `?`; unknown parts are only equal to themselves."""
-    if "*" not in one and "?" not in one and "*" not in other and "?" not in other:
+    """Whether some text matches both of two patterns; unknown parts are only equal to themselves."""
+    if not any(wildcard in text for wildcard in ("*", "?", _PART) for text in (one, other)):
         return one == other
     states = {(0, 0)}
     seen: set[tuple[int, int]] = set()
@@ -161,14 +170,15 @@ def overlap(one: str, other: str) -> bool:
         if left == len(one) and right == len(other):
             return True
         first, second = one[left : left + 1], other[right : right + 1]
-        if first == "*":
+        if first in ("*", _PART):
             states.add((left + 1, right))
-            if second:
+            if second and (first == "*" or second not in ":/"):
                 states.add((left, right + 1))
-        if second == "*":
+        if second in ("*", _PART):
             states.add((left, right + 1))
-            if first:
+            if first and (second == "*" or first not in ":/"):
                 states.add((left + 1, right))
-        if first and second and "*" not in (first, second) and (first == second or "?" in (first, second)):
+        wild = {first, second} & {"*", _PART}
+        if first and second and not wild and (first == second or "?" in (first, second)):
             states.add((left + 1, right + 1))
     return False

@@ -227,7 +227,8 @@ def unwatched_trail(trail: Resource) -> Observations:
     root user need the events in CloudWatch Logs.
 
     ## Fix
-    Set `CloudWatchLogsLogGroupArn` and `CloudWatchLogsRoleArn`; in CDK, `send_to_cloud_watch_logs=True`.
+    Set `CloudWatchLogsLogGroupArn` and `CloudWatchLogsRoleArn`; in CDK, `send_to_cloud_watch_logs=True` with a
+    `cloud_watch_log_group` that has a key (SC-LOG-02).
 
     ## Bad
     ```yaml

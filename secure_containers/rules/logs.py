@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from secure_containers.rules.engine import Controls, Observations, resource_rule
 from secure_containers.rules.intrinsics import placeholders
-from secure_containers.rules.template import Resource, Value, is_true
+from secure_containers.rules.template import Resource, Value, World, is_true
 
 _CLOUDWATCH_CONTROLS: Final = "https://docs.aws.amazon.com/securityhub/latest/userguide/cloudwatch-controls.html"
 _CDK_NAG_RULES: Final = "https://github.com/cdklabs/cdk-nag/blob/main/RULES.md"
@@ -137,8 +139,8 @@ def silent_alarm(alarm: Resource) -> Observations:
 
     ## Fix
     Give `AlarmActions` an SNS topic that somebody reads, and leave `ActionsEnabled` out. An alarm that a composite
-    alarm of the template asks about may stay silent, for the composite alarm is judged in its place. Waive the rule on
-    an alarm that only a deployment reads, to roll back.
+    alarm asks about may stay silent, for the composite alarm is judged in its place; so may one that a deployment of
+    ECS or CodeDeploy reads, to roll back.
 
     ## Bad
     ```yaml
@@ -185,9 +187,50 @@ def is_left_out(value: Value) -> bool:
 
 
 def _is_asked_about(alarm: Resource) -> bool:
-    """Whether a composite alarm asks for the state of this one, wherever this one is deployed."""
-    rules = [rule for composite in alarm.template.of_type(_COMPOSITE) for rule in composite.get("AlarmRule")]
-    asking = [
-        rule for rule in rules if any(name.partition(".")[0] == alarm.logical_id for name in placeholders(rule.text))
-    ]
-    return alarm.always([rule.given for rule in asking])
+    """Whether something asks for the state of this alarm wherever it is deployed."""
+    asking = alarm.template.world.once(_asked).get(alarm, [])
+    return alarm.always([rule.given for rule in asking if rule.resource.template is alarm.template or not rule.given])
+
+
+def _asked(world: World) -> Mapping[Resource, list[Value]]:
+    """Who asks for the state of each alarm: composite alarms, and deployments that roll back."""
+    named: dict[str, list[Resource]] = {}
+    for alarm in world.of_type("AWS::CloudWatch::Alarm", _COMPOSITE):
+        for value in alarm.get("AlarmName"):
+            if isinstance(value.data, str):
+                named.setdefault(value.text, []).append(alarm)
+    found: dict[Resource, list[Value]] = {}
+    for asking in _asking(world):
+        for alarm in [
+            *_referred(world, asking),
+            *(each for name in _names(asking.text) for each in named.get(name, ())),
+        ]:
+            found.setdefault(alarm, []).append(asking)
+    return found
+
+
+def _asking(world: World) -> Iterator[Value]:
+    for composite in world.of_type(_COMPOSITE):
+        yield from (*composite.get("AlarmRule"), *composite.get("ActionsSuppressor"))
+    for service in world.of_type("AWS::ECS::Service"):
+        for names in service.get("DeploymentConfiguration", "Alarms", "AlarmNames"):
+            yield from names.items()
+    for group in world.of_type("AWS::CodeDeploy::DeploymentGroup"):
+        for alarms in group.get("AlarmConfiguration", "Alarms"):
+            yield from (name for alarm in alarms.items() for name in alarm.get("Name"))
+
+
+def _referred(world: World, asking: Value) -> Iterator[Resource]:
+    """The resources to which a text refers, in its own template or by what another one gives."""
+    for name in placeholders(asking.text):
+        given = world.named_output(name)
+        home, text = (given.resource.template, given.text) if given else (asking.resource.template, f"${{{name}}}")
+        for each in placeholders(text):
+            resource = home.resources.get(each.partition(".")[0])
+            if resource is not None:
+                yield resource
+
+
+def _names(text: str) -> list[str]:
+    """Names of alarms in the rule of a composite one, or a name alone."""
+    return re.findall(r"""["']([^"']+)["']""", text) or [text]

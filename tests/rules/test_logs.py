@@ -111,3 +111,58 @@ def test_a_composite_alarm_speaks_for_those_that_it_asks_about(rule: Any, condit
     other = {"Other": {"Type": "AWS::CloudWatch::Alarm", "Properties": {"AlarmActions": [ref("Topic")]}}}
     found = said(silent_alarm, template({**TOPIC, **alarm, **other, "Composite": composite}))
     assert found == ["SC-LOG-03"] * silent
+
+
+SILENT = {"Type": "AWS::CloudWatch::Alarm", "Properties": {"AlarmName": "denied-calls"}}
+
+
+class TestAskedAbout:
+    @pytest.mark.parametrize(
+        "asking",
+        [
+            {
+                "Type": "AWS::CloudWatch::CompositeAlarm",
+                "Properties": {"AlarmActions": ["t"], "AlarmRule": 'ALARM("denied-calls")'},
+            },
+            {
+                "Type": "AWS::CloudWatch::CompositeAlarm",
+                "Properties": {
+                    "AlarmActions": ["t"],
+                    "AlarmRule": "TRUE",
+                    "ActionsSuppressor": {"Fn::GetAtt": ["A", "Arn"]},
+                },
+            },
+            {
+                "Type": "AWS::ECS::Service",
+                "Properties": {"DeploymentConfiguration": {"Alarms": {"AlarmNames": ["denied-calls"]}}},
+            },
+            {
+                "Type": "AWS::ECS::Service",
+                "Properties": {"DeploymentConfiguration": {"Alarms": {"AlarmNames": [{"Ref": "A"}]}}},
+            },
+            {
+                "Type": "AWS::CodeDeploy::DeploymentGroup",
+                "Properties": {"AlarmConfiguration": {"Alarms": [{"Name": {"Ref": "A"}}]}},
+            },
+        ],
+    )
+    def test_may_stay_silent(self, asking: dict[str, Any]) -> None:
+        assert said(silent_alarm, template({"A": SILENT, "Asking": asking})) == []
+        assert said(silent_alarm, template({"A": SILENT})) == ["SC-LOG-03"]
+
+    def test_from_another_stack(self) -> None:
+        home = template(
+            {"A": SILENT}, Outputs={"Arn": {"Value": {"Fn::GetAtt": ["A", "Arn"]}, "Export": {"Name": "denied"}}}
+        )
+        rule = {"Fn::Sub": ["ALARM(${Denied})", {"Denied": {"Fn::ImportValue": "denied"}}]}
+        other = {"Type": "AWS::CloudWatch::CompositeAlarm", "Properties": {"AlarmActions": ["t"], "AlarmRule": rule}}
+        assert said(silent_alarm, home, template({"C": other})) == []
+
+    def test_under_a_condition_of_another_stack(self) -> None:
+        home = template({"A": SILENT})
+        other = {
+            "Type": "AWS::CloudWatch::CompositeAlarm",
+            "Condition": "Open",
+            "Properties": {"AlarmActions": ["t"], "AlarmRule": 'ALARM("denied-calls")'},
+        }
+        assert said(silent_alarm, home, template({"C": other})) == ["SC-LOG-03"]

@@ -107,7 +107,7 @@ def add_workload(stack: Stack, id: str, vpc: ec2.IVpc, admit: Admit) -> None:
 
 
 def _vpc(stack: Stack) -> ec2.IVpc:
-    cidr, cidrs = "10.0.0.0/16", ["10.0.0.0/19", "10.0.32.0/19", "10.0.64.0/19"]
+    cidr, cidrs = "10.0.0.0/16", ["10.0.0.0/20", "10.0.16.0/20", "10.0.32.0/20"]
     tags = [CfnTag(key="Name", value="Network")]
     vpc = ec2.CfnVPC(stack, "Vpc", cidr_block=cidr, enable_dns_support=True, enable_dns_hostnames=True, tags=tags)
     names = Fn.get_azs()

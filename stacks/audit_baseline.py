@@ -43,10 +43,11 @@ class AccountAudit(Stack):
             trusted_accounts=trusted_accounts,
             existing=existing,
         )
-        self.audit.add_alarm(
-            "LongLivedCredentials",
-            pattern="{($.eventName=CreateUser) || ($.eventName=CreateAccessKey)}",
-            description="A user or an access key was made (signed-requests-temporary-credentials). Replace it by a "
-            "role: its credentials never expire",
-        )
+        if self.audit.log_group is not None:  # else its alarms belong where the trail is
+            self.audit.add_alarm(
+                "LongLivedCredentials",
+                pattern="{($.eventName=CreateUser) || ($.eventName=CreateAccessKey)}",
+                description="A user or an access key was made (signed-requests-temporary-credentials). Replace it by a "
+                "role: its credentials never expire",
+            )
         CfnOutput(self, "AlarmTopic", value=self.audit.topic.topic_arn, description="Subscribe here to hear of alarms")

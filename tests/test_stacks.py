@@ -145,6 +145,19 @@ def test_what_exists_already_is_left_alone(app: App) -> None:
         assert not of_type(template, type_)
 
 
+@pytest.mark.parametrize(
+    "existing",
+    [(AuditPart.TRAIL_ELSEWHERE, AuditPart.GUARDDUTY), (AuditPart.TRAIL_ELSEWHERE, AuditPart.CONFIG_GLOBAL)],
+    ids=" ".join,
+)
+def test_a_trail_elsewhere_has_its_alarms_elsewhere(app: App, existing: tuple[AuditPart, ...]) -> None:
+    template = templates(app, existing=existing)["AccountAudit"]
+    assert not of_type(template, "AWS::Logs::MetricFilter")
+    assert not of_type(template, "AWS::CloudTrail::Trail")
+    assert of_type(template, "AWS::Events::Rule")
+    assert bool(of_type(template, "AWS::GuardDuty::Detector")) is (AuditPart.GUARDDUTY not in existing)
+
+
 class TestOptions:
     def test_defaults(self) -> None:
         assert Options.from_context({"@aws-cdk/core:x": True, "aws:cdk:y": 1}) == Options()
@@ -208,6 +221,11 @@ def test_the_app_synthesizes_without_credentials(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     for name in ("AccountAudit", "ImageRepositories", "Network"):
         assert (tmp_path / "out" / f"{name}.template.json").is_file()
+
+
+def test_the_app_synthesizes_where_the_trail_is_elsewhere(tmp_path: Path) -> None:
+    done = run_app(tmp_path, existing="trail-elsewhere,guardduty")
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_app_tells_a_wrong_option_without_a_traceback(tmp_path: Path) -> None:

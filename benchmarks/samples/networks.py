@@ -295,6 +295,7 @@ def _endpoints(stack: Stack, vpc: ec2.IVpc, group: ec2.ISecurityGroup) -> None:
         if name.startswith("ecr."):
             agent = f"arn:{stack.partition}:ecr:{stack.region}:*:repository/aws-guardduty-agent-fargate"
             caller = {"StringEquals": {"aws:PrincipalAccount": stack.account}}
+            interface.add_to_policy(_anybody("SignIn", ["ecr:GetAuthorizationToken"], "*", caller))
             interface.add_to_policy(_anybody("GuardDutyAgent", _AGENT, agent, caller))
 
 

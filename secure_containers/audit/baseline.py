@@ -30,11 +30,12 @@ from secure_containers.audit.settings import (
     check_types,
     check_values,
     known_region,
+    name_prefix,
     own_parts,
     remember,
 )
 from secure_containers.audit.trail import Trail
-from secure_containers.audit.watched import FILTERS, events
+from secure_containers.audit.watched import FILTERS, Own, events
 from secure_containers.ecr import ScanSeverity
 from secure_containers.errors import check_type, invalid
 from secure_containers.rules.partitions import partition_of
@@ -66,7 +67,8 @@ class AuditBaseline(Construct):
     - GuardDuty watches API calls, audit logs of clusters, containers and machines at run time, functions and disks;
     - Amazon Inspector scans images, machines and functions;
     - one encrypted topic hears of denied calls, sign-ins without a second factor, use of the root user, changes of IAM
-      policies, keys, repository policies, trail and recorder, deleted images, pulls by strangers, and findings.
+      policies, buckets, keys, repositories, trail, recorder and the audit itself, deleted images, pulls by strangers,
+      and findings.
       **Nobody is subscribed to it**: do that next;
     - data, and the keys that read it, stay when the stack is deleted, and so does GuardDuty's detector, which holds its
       findings (`existing=[AuditPart.GUARDDUTY]` in the next stack). Recorder and trail go with the stack: kept, they
@@ -97,7 +99,7 @@ class AuditBaseline(Construct):
         severity: the least severity of findings of GuardDuty and Amazon Inspector that people hear of.
         log_retention: how long the trail's log group keeps events. Left out: a year.
         trail_retention_days: how long log files and recorded configuration are kept, and log files locked; 365 at
-            least. Left out: 2557, seven years. Log files move to infrequent access after 90 days.
+            least. Left out: 2557, seven years. Log files of 128 KB and more move to infrequent access after 90 days.
         conformance_pack: make the rules of AWS Config as one conformance pack. Left out, they are single rules.
         block_vpc_public_access: cut **every** VPC of the account and Region off from the internet, those of others too;
             `exclude_from_block` excepts some. Left out, nothing is cut off.
@@ -186,9 +188,9 @@ class AuditBaseline(Construct):
         try:
             off = DefaultsOff(self, path, waivers, types=_TYPES)
             self._rotation = not off.waived("SC-KMS-01")
-            self._removal = (
-                RemovalPolicy.DESTROY if off.waived("SC-DEL-01") else RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
-            )
+            kept = not off.waived("SC-DEL-01")
+            # Like the buckets also when a creation fails: what is locked in them can be read by this key only.
+            self._removal = RemovalPolicy.RETAIN if kept else RemovalPolicy.DESTROY
             own = own_parts(existing)
             self.encryption_key = encryption_key or self._key(own)
             global_types = AuditPart.CONFIG_GLOBAL not in existing
@@ -197,9 +199,14 @@ class AuditBaseline(Construct):
             if self.encryption_key is not None and AuditPart.INSPECTOR in own:
                 inspector_on(self, "Inspector", key=self.encryption_key)
             self.topic = topic or alarm_topic(
-                self, "Topic", rotation=self._rotation, removal=self._removal, organization_id=organization_id
+                self,
+                "Topic",
+                rotation=self._rotation,
+                removal=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE if kept else RemovalPolicy.DESTROY,
+                organization_id=organization_id,
             )
             self._watch(trusted_accounts, severity)
+            self._block_mode = block_vpc_public_access
             self.vpc_block = self._block(block_vpc_public_access)
             off.apply()
         except Exception:
@@ -251,7 +258,7 @@ class AuditBaseline(Construct):
             mode: what is let pass.
 
         Raises:
-            ValueError: there is no block, or not one of VPC and subnet is given.
+            ValueError: there is no block, the mode excepts nothing from it, or not one of VPC and subnet is given.
         """
         path = f"{self.node.path}: exclude_from_block"
         if self.vpc_block is None:
@@ -263,6 +270,14 @@ class AuditBaseline(Construct):
                 write="block_vpc_public_access=VpcBlockMode.INGRESS",
             )
         check_type(path, "mode", mode, VpcExclusionMode, allowed="a VpcExclusionMode", write="VpcExclusionMode.EGRESS")
+        if mode is VpcExclusionMode.EGRESS and self._block_mode is VpcBlockMode.INGRESS:
+            raise invalid(
+                path,
+                "mode",
+                str(mode),
+                allowed="VpcExclusionMode.BIDIRECTIONAL, since VpcBlockMode.INGRESS lets out anyway",
+                write="mode=VpcExclusionMode.BIDIRECTIONAL, or leave the VPC in the block",
+            )
         if (vpc is None) == (subnet is None):
             raise invalid(path, "vpc", vpc, allowed="a VPC or a subnet", write="vpc=..., or subnet=...")
         exclusion = ec2.CfnVPCBlockPublicAccessExclusion(
@@ -272,7 +287,8 @@ class AuditBaseline(Construct):
             vpc_id=vpc.vpc_id if vpc else None,
             subnet_id=subnet.subnet_id if subnet else None,
         )
-        exclusion.node.add_dependency(self.vpc_block)
+        # Made before the block and deleted after it: in between, what is excepted would be cut off.
+        self.vpc_block.node.add_dependency(exclusion)
         return exclusion
 
     def _key(self, own: frozenset[AuditPart]) -> kms.Key | None:
@@ -327,24 +343,40 @@ class AuditBaseline(Construct):
                 global_types=global_types,
             )
             self.recorder, self.config_bucket = recorder.recorder, recorder.bucket
+        self._buckets = [each for each in (access_logs, self.trail_bucket, self.config_bucket) if each is not None]
         self.conformance_pack = Rules(self, "Rules", recorder=recorder, as_pack=as_pack).pack
 
     def _watch(self, trusted_accounts: Sequence[str], severity: ScanSeverity) -> None:
         self._alarms = Alarms(self, "Alarms", topic=self.topic)
+        if self.log_group is None:
+            elsewhere = ", ".join(watched.id for watched in FILTERS)
+            Annotations.of(self).add_warning_v2(
+                "secure-containers:AlarmsElsewhere",
+                f"the trail is elsewhere, so these alarms are not made here: {elsewhere}. Make them on the log group "
+                "of that trail",
+            )
+        else:
+            self._watch_trail(self.log_group)
+        own = Own(
+            topic=self.topic.topic_arn,
+            buckets=[each.bucket_name for each in self._buckets],
+            log_groups=[self.log_group.log_group_name] if self.log_group is not None else [],
+            prefix=name_prefix(self),
+        )
+        for event in events(Stack.of(self).account, trusted_accounts, severity, own):
+            self._alarms.add_event(event)
+        self.dashboard = self._alarms.dashboard()
+
+    def _watch_trail(self, log_group: logs.ILogGroup) -> None:
         region = known_region(self)
         for watched in FILTERS:
-            if self.log_group is None:  # its alarms are where it is
-                break
             if region is not None and partition_of(region) in watched.not_in:
                 Annotations.of(self).add_info(f"{watched.id} cannot happen in {region}: no alarm")
                 continue
             self._alarms.add_filter(
                 watched.id,
-                log_group=self.log_group,
+                log_group=log_group,
                 pattern=watched.pattern,
                 description=watched.description,
                 threshold=watched.threshold,
             )
-        for event in events(Stack.of(self).account, trusted_accounts, severity):
-            self._alarms.add_event(event)
-        self.dashboard = self._alarms.dashboard()

@@ -22,7 +22,8 @@ _DELETIONS: Final = (
 )
 _NOT_REPLICATED: Final = Waiver(
     "NIST.800.53.R5-S3BucketReplicationEnabled",
-    reason="a copy needs a bucket in another Region or account, which a stack cannot make",
+    reason="a copy in the same account and Region would not protect from what replication is for; one elsewhere needs "
+    "a bucket that this stack cannot make",
 )
 
 
@@ -72,7 +73,7 @@ def audit_bucket(
 
 
 def access_log_bucket(scope: Construct, id: str) -> s3.Bucket:
-    """Where the access logs of the other buckets go."""
+    """Where the access logs of the other buckets go, and from which nobody deletes them."""
     bucket = s3.Bucket(
         scope,
         id,
@@ -86,6 +87,7 @@ def access_log_bucket(scope: Construct, id: str) -> s3.Bucket:
         ],
         removal_policy=RemovalPolicy.RETAIN,
     )
+    _deny(bucket, "DenyDeletion", _DELETIONS, {})
     if bucket.policy is not None:
         bucket.policy.apply_removal_policy(RemovalPolicy.RETAIN)
     waive(

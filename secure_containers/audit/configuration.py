@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from aws_cdk import Annotations, Duration, Names, RemovalPolicy, Stack
+from aws_cdk import Annotations, Aws, CfnCondition, Duration, Fn, Names, RemovalPolicy, Stack
 from aws_cdk import aws_config as config
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -23,6 +23,23 @@ from secure_containers.custom_resource import Job, own_custom_resource
 
 _SERVICE: Final = "config.amazonaws.com"
 _ROLE: Final = "aws-service-role/config.amazonaws.com/AWSServiceRoleForConfig"
+_WITHOUT_GLOBAL_TYPES: Final = (
+    "ap-east-2",
+    "ap-south-2",
+    "ap-southeast-3",
+    "ap-southeast-4",
+    "ap-southeast-5",
+    "ap-southeast-6",
+    "ap-southeast-7",
+    "ca-west-1",
+    "eu-central-2",
+    "eu-south-2",
+    "il-central-1",
+    "me-central-1",
+    "mx-central-1",
+)
+"""Regions to which AWS Config came after February 2022, where it does not record IAM:
+https://docs.aws.amazon.com/config/latest/developerguide/select-resources.html."""
 _SERVICE_ROLE: Final = Job(
     name="ServiceLinkedRoles",
     module="service_linked_role",
@@ -50,6 +67,12 @@ class Recorder(Construct):
     ) -> None:
         super().__init__(scope, id)
         stack = Stack.of(self)
+        region = known_region(self)
+        if global_types and region in _WITHOUT_GLOBAL_TYPES:
+            Annotations.of(self).add_info(
+                f"AWS Config records no IAM users, roles and policies in {region}: record them in an older Region, and "
+                "write existing=[AuditPart.CONFIG_GLOBAL] here"
+            )
         _allow_key(key, stack)
         self.bucket = audit_bucket(
             self,
@@ -134,6 +157,7 @@ class Rules(Construct):
     def __init__(self, scope: Construct, id: str, *, recorder: Recorder | None, as_pack: bool) -> None:
         super().__init__(scope, id)
         region = known_region(self)
+        self._conditions: dict[tuple[str, ...], CfnCondition] = {}
         missing = [rule.id for rule in CONFIG_RULES if region is not None and rule.missing_in(region)]
         if missing:
             Annotations.of(self).add_info(f"{region} has no AWS Config rule for {', '.join(missing)}: left out")
@@ -158,7 +182,7 @@ class Rules(Construct):
         source = made["Source"]
         details = source.get("CustomPolicyDetails")
         l1 = config.CfnConfigRule
-        l1(
+        resource = l1(
             self,
             rule.id,
             description=made["Description"],
@@ -179,6 +203,19 @@ class Rules(Construct):
                 else None,
             ),
         )
+        if rule.not_in and known_region(self) is None:
+            resource.cfn_options.condition = self._offered(rule)
+
+    def _offered(self, rule: ConfigRule) -> CfnCondition:
+        """True where the rule exists, for templates that are deployed anywhere; rules with the same gaps share it."""
+        places = tuple(rule.not_in)
+        if places not in self._conditions:
+            lacking = [
+                Fn.condition_equals(Aws.PARTITION if place.startswith("aws") else Aws.REGION, place) for place in places
+            ]
+            expression = Fn.condition_not(Fn.condition_or(*lacking))
+            self._conditions[places] = CfnCondition(self, f"{rule.id}Offered", expression=expression)
+        return self._conditions[places]
 
 
 def _allow_key(key: kms.IKey, stack: Stack) -> None:

@@ -116,10 +116,12 @@ CONFIG_RULES: Final = (
         identifier="ECS_TASK_DEFINITION_LOG_CONFIGURATION",
         description="Containers write logs",
         guideline="cloudwatch-logs-and-alarms",
+        not_in=("aws-us-gov",),
     ),
     ConfigRule(
         id="EcsNonRootUser",
-        identifier="ECS_TASK_DEFINITION_NONROOT_USER",
+        guard="ecs_non_root_user.guard",  # many Regions lack AWS's own
+        types=("AWS::ECS::TaskDefinition",),
         description="Containers do not run as root",
         guideline="minimal-containers",
     ),
@@ -129,6 +131,7 @@ CONFIG_RULES: Final = (
         parameters={"secretKeys": "AWS_ACCESS_KEY_ID,AWS_SECRET_ACCESS_KEY,ECS_ENGINE_AUTH_DATA"},
         description="Containers get no long-lived credentials by their environment",
         guideline="signed-requests-temporary-credentials",
+        not_in=("aws-us-gov",),
     ),
     ConfigRule(
         id="EcsFargatePlatform",
@@ -177,7 +180,16 @@ CONFIG_RULES: Final = (
         identifier="INSPECTOR_ECR_SCAN_ENABLED",
         description="Amazon Inspector scans images",
         guideline="ecr-inspector-enhanced-scanning",
-        not_in=("aws-cn",),
+        not_in=(
+            "aws-cn",
+            "ap-south-2",
+            "ap-southeast-4",
+            "ap-southeast-6",
+            "ca-west-1",
+            "eu-south-2",
+            "me-central-1",
+            "mx-central-1",
+        ),
     ),
     ConfigRule(
         id="KeysRotate",
@@ -214,7 +226,7 @@ def conformance_pack_template(*, region: str | None = None) -> str:
     administrator's, where each account of the organization has a recorder.
 
     Args:
-        region: leave out the rules that this Region is known to lack; left out, all are in.
+        region: leave out the rules that this Region is known to lack, where the pack would fail. Left out, all are in.
     """
     chosen = [rule for rule in CONFIG_RULES if region is None or not rule.missing_in(region)]
     pack = {

@@ -21,6 +21,9 @@ from secure_containers.waivers import Waiver
 _DAYS: Final = range(365, 36500 + 1)
 """At least a year, as PCI DSS asks (10.5.1); at most what S3 locks."""
 
+_CERTAIN: Final = 20
+"""Characters of a stack's name that a name of 64 has for certain, as those of rules."""
+
 _BASELINES: Final[WeakKeyDictionary[IConstruct, dict[tuple[str, str], str]]] = WeakKeyDictionary()
 """The baselines of each app, by their environment."""
 
@@ -148,6 +151,14 @@ def known_region(scope: Construct) -> str | None:
     """The Region of a construct's stack; None if it is known only when the stack is deployed."""
     region = Stack.of(scope).region
     return None if Token.is_unresolved(region) else region
+
+
+def name_prefix(scope: Construct) -> str:
+    """How the names begin that CloudFormation makes for a stack's resources; it cuts the stack's name if need be."""
+    stack = Stack.of(scope)
+    while stack.nested_stack_parent is not None:
+        stack = stack.nested_stack_parent
+    return f"{stack.stack_name}-"[:_CERTAIN]
 
 
 def _environment(scope: Construct) -> tuple[str, str]:

@@ -14,6 +14,7 @@ from typing import Any, Final
 from secure_containers.ecr import ScanSeverity
 
 _BY_CLOUDTRAIL: Final = "AWS API Call via CloudTrail"
+_PUT_DELETE: Final = ("Put", "Delete")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,6 +52,18 @@ class Event(Watched):
     """Whether calls that change nothing are meant too, which a rule gets only if it asks for them."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Own:
+    """What a baseline is made of, as calls name it; changes of the same kind elsewhere are everyday work."""
+
+    topic: str
+    """The topic's ARN."""
+    buckets: Sequence[str] = ()
+    log_groups: Sequence[str] = ()
+    prefix: str
+    """How the names of its alarms and rules begin."""
+
+
 def _any_of(*names: str, source: str | None = None) -> str:
     events = " || ".join(f"($.eventName={name})" for name in names)
     return f"{{($.eventSource={source}) && ({events})}}" if source else f"{{{events}}}"
@@ -62,7 +75,8 @@ FILTERS: Final = (
         guideline="unusual-access-alarms",
         what="Calls to AWS are denied again and again",
         do="Look in the trail who makes them: a role that misses a permission, or somebody who tries what works",
-        pattern='{($.errorCode="*UnauthorizedOperation") || ($.errorCode="AccessDenied*")}',
+        pattern='{(($.errorCode="*UnauthorizedOperation") || ($.errorCode="AccessDenied*")) && '
+        '($.sourceIPAddress!="delivery.logs.amazonaws.com") && ($.eventName!="HeadBucket")}',
         threshold=10,
     ),
     Filter(
@@ -84,12 +98,15 @@ FILTERS: Final = (
     Filter(
         id="IamPolicyChanges",
         guideline="unusual-access-alarms",
-        what="A policy of IAM was changed",
+        what="A policy of IAM, a boundary or who may take a role was changed",
         do="Compare it with the deployments of that time; a change by hand is undone or brought into code",
         pattern=_any_of(
             *(f"{verb}{kind}Policy" for kind in ("Group", "Role", "User") for verb in ("Delete", "Put")),
             *(f"{verb}Policy{what}" for what in ("", "Version") for verb in ("Create", "Delete")),
             *(f"{verb}{kind}Policy" for kind in ("Role", "User", "Group") for verb in ("Attach", "Detach")),
+            *(f"{verb}{kind}PermissionsBoundary" for kind in ("Role", "User") for verb in ("Put", "Delete")),
+            "UpdateAssumeRolePolicy",
+            "SetDefaultPolicyVersion",
         ),
     ),
     Filter(
@@ -122,25 +139,46 @@ FILTERS: Final = (
             source="config.amazonaws.com",
         ),
     ),
+    Filter(
+        id="BucketPolicyChanges",
+        guideline="unusual-access-alarms",
+        what="Who gets at a bucket, or how long it keeps what is in it, was changed",
+        do="Compare it with the deployments of that time; a change by hand is undone or brought into code",
+        pattern=_any_of(
+            *(f"{verb}Bucket{what}" for what in ("Policy", "Lifecycle", "Cors", "Replication") for verb in _PUT_DELETE),
+            "PutBucketLifecycleConfiguration",
+            "PutBucketAcl",
+            source="s3.amazonaws.com",
+        ),
+    ),
 )
 
 
-def events(account: str, trusted_accounts: Sequence[str], severity: ScanSeverity) -> list[Event]:
+def events(account: str, trusted_accounts: Sequence[str], severity: ScanSeverity, own: Own) -> list[Event]:
     """What is watched on the event bus.
 
     Args:
         account: the own account.
         trusted_accounts: the others whose pulls are expected.
         severity: the least severity of findings that counts.
+        own: what the baseline is made of.
     """
     return [
         Event(
             id="RegistryPolicies",
             guideline="unusual-access-alarms",
-            what="The policy of a repository or of the registry was changed",
-            do="Compare it with the deployments of that time: it says who may pull and push",
+            what="A policy or setting of a repository or of the registry was changed",
+            do="Compare it with the deployments of that time: it says who may pull and push, and what is kept",
             pattern=_calls(
-                "ecr", "SetRepositoryPolicy", "DeleteRepositoryPolicy", "PutRegistryPolicy", "DeleteRegistryPolicy"
+                "ecr",
+                "SetRepositoryPolicy",
+                "DeleteRepositoryPolicy",
+                "PutRegistryPolicy",
+                "DeleteRegistryPolicy",
+                "PutReplicationConfiguration",
+                "PutLifecyclePolicy",
+                "PutImageTagMutability",
+                "PutRegistryScanningConfiguration",
             ),
         ),
         Event(
@@ -157,8 +195,7 @@ def events(account: str, trusted_accounts: Sequence[str], severity: ScanSeverity
             do="Add it to trusted_accounts, or take it out of the repository's policy",
             pattern=_calls(
                 "ecr",
-                "BatchGetImage",
-                "GetDownloadUrlForLayer",
+                "BatchGetImage",  # once for each pull; layers follow it by the dozen
                 userIdentity={"accountId": [{"anything-but": [account, *trusted_accounts]}]},
             ),
             read_only_calls=True,
@@ -178,7 +215,7 @@ def events(account: str, trusted_accounts: Sequence[str], severity: ScanSeverity
             id="InspectorFindings",
             guideline="ecr-findings-reach-people",
             what=f"Amazon Inspector found a weakness of severity {severity} or worse",
-            do="Build the image anew from a mended base and deploy it",
+            do="Build the image anew from a mended base and deploy it; patch the machine; update the function",
             pattern={
                 "source": ["aws.inspector2"],
                 "detail-type": ["Inspector2 Finding"],
@@ -195,20 +232,38 @@ def events(account: str, trusted_accounts: Sequence[str], severity: ScanSeverity
         Event(
             id="ConfigStopped",
             guideline="aws-config",
-            what="The recorder of AWS Config was stopped or deleted",
+            what="The recorder of AWS Config was stopped, changed or deleted",
             do="Start it again at once; what changes meanwhile is not recorded",
             pattern=_calls(
-                "config", "StopConfigurationRecorder", "DeleteConfigurationRecorder", "DeleteDeliveryChannel"
+                "config",
+                "StopConfigurationRecorder",
+                "PutConfigurationRecorder",
+                "DeleteConfigurationRecorder",
+                "DeleteDeliveryChannel",
             ),
         ),
         Event(
             id="DetectionStopped",
             guideline="runtime-protection",
-            what="GuardDuty or Amazon Inspector was turned off or changed",
-            do="Turn it on again, and find out who did it",
+            what="GuardDuty or Amazon Inspector was turned off or changed, or a filter hides findings",
+            do="Turn it on again, take the filter away, and find out who did it",
             pattern=_calls(
-                "guardduty|inspector2", "DeleteDetector", "UpdateDetector", "StopMonitoringMembers", "Disable"
+                "guardduty|inspector2",
+                "DeleteDetector",
+                "UpdateDetector",
+                "StopMonitoringMembers",
+                "Disable",
+                "CreateFilter",
+                "UpdateFilter",
+                "DisassociateFromAdministratorAccount",
             ),
+        ),
+        Event(
+            id="AuditChanges",
+            guideline="unusual-access-alarms",
+            what="What the audit itself is made of was changed, so that it keeps or tells less",
+            do="Deploy the audit's stack again, and find out who did it",
+            pattern=_changes_of(own),
         ),
     ]
 
@@ -236,4 +291,35 @@ def _calls(services: str, *names: str, **detail: Any) -> dict[str, Any]:
         "source": [f"aws.{service}" for service in each],
         "detail-type": [_BY_CLOUDTRAIL],
         "detail": {"eventSource": [f"{service}.amazonaws.com" for service in each], "eventName": list(names), **detail},
+    }
+
+
+def _changes_of(own: Own) -> dict[str, Any]:
+    """The pattern of calls that make a baseline blind or dumb."""
+    begins = [{"prefix": own.prefix}]
+    changes = [
+        _change("monitoring", "DeleteAlarms", "DisableAlarmActions", alarmNames=begins),
+        _change("events", "DisableRule", "DeleteRule", name=begins),
+        _change("events", "RemoveTargets", rule=begins),
+        _change("sns", "SetTopicAttributes", "DeleteTopic", topicArn=[own.topic]),
+        _change("sns", "Unsubscribe", subscriptionArn=[{"prefix": f"{own.topic}:"}]),
+        # Of every stack: calls name it now by its name, now by its ARN, and nobody does it every day.
+        _change("cloudformation", "UpdateTerminationProtection", enableTerminationProtection=[False]),
+    ]
+    if own.buckets:
+        names = ("PutBucketPolicy", "DeleteBucketPolicy", "PutBucketLifecycle", "PutBucketLifecycleConfiguration")
+        changes.append(_change("s3", *names, bucketName=list(own.buckets)))
+    if own.log_groups:
+        groups = list(own.log_groups)
+        changes.append(
+            _change("logs", "DeleteMetricFilter", "PutRetentionPolicy", "DeleteLogGroup", logGroupName=groups)
+        )
+    return {"detail-type": [_BY_CLOUDTRAIL], "detail": {"$or": changes}}
+
+
+def _change(service: str, *names: str, **parameters: Any) -> dict[str, Any]:
+    return {
+        "eventSource": [f"{service}.amazonaws.com"],
+        "eventName": list(names),
+        "requestParameters": parameters,
     }

@@ -29,6 +29,8 @@ _BY_AGENTS: Final = (*PULL_SERVICES, *HOST_SERVICES, "logs", "ssmmessages", "gua
 _GUARDDUTY_AGENT: Final = "aws-guardduty-agent-fargate"
 """The repository of GuardDuty's agent, in accounts of AWS, which runs beside Fargate tasks under their role."""
 _HTTPS: Final = ec2.Port.tcp(443)
+_PULL: Final = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
+_READ_PARAMETERS: Final = ("ssm:GetParameter", "ssm:GetParameters", "ssm:GetParametersByPath")
 AnyEndpoint = ec2.IInterfaceVpcEndpoint | ec2.IGatewayVpcEndpoint
 
 
@@ -264,40 +266,33 @@ class Endpoints:
             endpoint.add_to_policy(statement)
 
     def _exceptions(self, service: Service, caller: Mapping[str, str]) -> list[iam.PolicyStatement]:
-        """What workloads need of resources that belong to AWS."""
+        """What workloads need besides: resources that belong to AWS, and calls without a resource."""
+        arn, own = f"arn:{self._partition}", {"StringEquals": dict(caller)}
         if service.name == "s3":
             # ECR gives layers out by pre-signed URLs of an account of AWS, which no condition on the caller meets.
-            return [
-                iam.PolicyStatement(
-                    sid="ImageLayers",
-                    principals=[iam.AnyPrincipal()],
-                    actions=["s3:GetObject"],
-                    resources=[layer_bucket(self._partition, self._region)],
-                )
-            ]
+            return [_allow("ImageLayers", ["s3:GetObject"], layer_bucket(self._partition, self._region))]
         if service.name in ("ecr.api", "ecr.dkr"):
-            agent = f"arn:{self._partition}:ecr:{self._region}:*:repository/{_GUARDDUTY_AGENT}"
+            agent = f"{arn}:ecr:{self._region}:*:repository/{_GUARDDUTY_AGENT}"
             return [
-                iam.PolicyStatement(
-                    sid="GuardDutyAgent",
-                    principals=[iam.AnyPrincipal()],
-                    actions=["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
-                    resources=[agent],
-                    conditions={"StringEquals": dict(caller)},
-                )
+                _allow("SignIn", ["ecr:GetAuthorizationToken"], "*", own),
+                _allow("GuardDutyAgent", _PULL, agent, own),
             ]
         if service.name == "ssm":
-            public = f"arn:{self._partition}:ssm:{self._region}::parameter/aws/*"
-            return [
-                iam.PolicyStatement(
-                    sid="PublicParameters",
-                    principals=[iam.AnyPrincipal()],
-                    actions=["ssm:GetParameter", "ssm:GetParameters", "ssm:GetParametersByPath"],
-                    resources=[public],
-                    conditions={"StringEquals": dict(caller)},
-                )
-            ]
+            public = f"{arn}:ssm:{self._region}::parameter/aws/*"
+            return [_allow("PublicParameters", _READ_PARAMETERS, public, own)]
         return []
+
+
+def _allow(
+    sid: str, actions: Sequence[str], resource: str, conditions: Mapping[str, object] | None = None
+) -> iam.PolicyStatement:
+    return iam.PolicyStatement(
+        sid=sid,
+        principals=[iam.AnyPrincipal()],
+        actions=list(actions),
+        resources=[resource],
+        conditions=dict(conditions or {}),
+    )
 
 
 @jsii.implements(IStableListProducer)

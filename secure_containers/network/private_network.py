@@ -19,11 +19,12 @@ from secure_containers.logs import encrypted_log_group
 from secure_containers.network.addresses import Egress, WayOut, plan, zone_names
 from secure_containers.network.endpoints import AnyEndpoint, Endpoints, check_fips, known_service
 from secure_containers.network.new_vpc import new_vpc
-from secure_containers.rules.network.services import GATEWAYS, PULL_SERVICES
+from secure_containers.rules.network.services import GATEWAYS, SERVICES
 from secure_containers.waivers import DefaultsOff, Waiver, waive
 
-IMAGE_PULL: Final = PULL_SERVICES
-"""The services that pulling an image from a private registry takes, for `PrivateNetwork.require`."""
+IMAGE_PULL: Final = ("ecr.api", "ecr.dkr")
+"""The services that pulling an image from a private registry takes, for `PrivateNetwork.require`, which opens the way
+to the image's layers in S3 with them."""
 _HTTPS: Final = ec2.Port.tcp(443)
 _SAID: Final = "HTTPS to endpoints of AWS services"
 _RESOURCES: Final = 'resources=[bucket.bucket_arn, bucket.arn_for_objects("*")]'
@@ -162,7 +163,11 @@ class PrivateNetwork(Construct):
         )
         placed = [] if vpc is None else _own_subnets(path, vpc, subnets)
         super().__init__(scope, id)
-        self._off = DefaultsOff(self, path, waivers, types=_TYPES)
+        try:
+            self._off = DefaultsOff(self, path, waivers, types=_TYPES)
+        except ValueError:
+            scope.node.try_remove_child(id)  # a wrong argument leaves nothing behind
+            raise
         self._removal = (
             RemovalPolicy.DESTROY if self._off.waived("SC-DEL-01") else RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
         )
@@ -229,7 +234,8 @@ class PrivateNetwork(Construct):
 
         Args:
             workload: a service, function, job environment or security group of this network.
-            services: what the workload calls, as endpoints are named: `"logs"`, `"secretsmanager"`, or `*IMAGE_PULL`.
+            services: what the workload calls, as endpoints are named: `"logs"`, `"secretsmanager"`, or `*IMAGE_PULL`,
+                which opens the way to the layers of images in S3 too.
             resources: ARNs of the only resources that the workload uses of these services. The endpoint's policy lets
                 through to no others, if everybody who requires the service names theirs. Left out: everything of this
                 account or organization.
@@ -248,10 +254,14 @@ class PrivateNetwork(Construct):
                 write='require(service, *IMAGE_PULL, "logs")',
             )
         check_list(self._path, "require(resources)", resources, str, allowed="ARNs", write=_RESOURCES)
-        known = [known_service(self._path, "require", name) for name in services]
-        doors = {id(door): door for service in known for door in self._endpoints.doors(service)}
+        known = [known_service(self._path, "require", name) for name in dict.fromkeys(services)]
         for service in known:
             self._endpoints.narrow(service, resources)
+        if "ecr.dkr" in services and "s3" not in services:
+            known.append(
+                SERVICES["s3"]
+            )  # for layers, which need none of the resources that its policy can be narrowed to
+        doors = {id(door): door for service in known for door in self._endpoints.doors(service)}
         for group in groups:
             for door in doors.values():
                 group.add_egress_rule(door, _HTTPS, _SAID)

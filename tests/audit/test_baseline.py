@@ -25,7 +25,8 @@ from secure_containers import (
     conformance_pack_template,
 )
 from secure_containers.audit.rules import CONFIG_RULES
-from secure_containers.audit.watched import FILTERS, events
+from secure_containers.audit.settings import name_prefix
+from secure_containers.audit.watched import FILTERS, Own, events
 from secure_containers.guidance import catalogue
 from stacks.audit_baseline import AccountAudit
 from tests.support import (
@@ -45,6 +46,7 @@ from tests.support import (
 GUIDELINES = set(catalogue().guidelines)
 HERE = Environment(account=ACCOUNT, region=REGION)
 TRAIL = f"arn:aws:cloudtrail:{REGION}:{ACCOUNT}:trail/Test-Audit-Trail-"
+EVENTS = events(ACCOUNT, [], ScanSeverity.HIGH, Own(topic="arn", prefix="Test"))
 REASON = "the development account keeps nothing that anybody would audit"
 
 
@@ -99,8 +101,14 @@ def decision(
 def matches(pattern: Any, event: Any) -> bool:
     """Whether an event fits a pattern of EventBridge, as far as ours go."""
     if isinstance(pattern, dict):
-        return isinstance(event, dict) and all(key in event and matches(pattern[key], event[key]) for key in pattern)
-    return any(_fits(each, event) for each in pattern)
+        return isinstance(event, dict) and all(
+            any(matches(each, event) for each in pattern[key])
+            if key == "$or"
+            else key in event and matches(pattern[key], event[key])
+            for key in pattern
+        )
+    values = event if isinstance(event, list) else [event]
+    return any(_fits(each, value) for each in pattern for value in values)
 
 
 def _fits(wanted: Any, value: Any) -> bool:
@@ -108,12 +116,14 @@ def _fits(wanted: Any, value: Any) -> bool:
         return bool(wanted == value)
     if "anything-but" in wanted:
         return value not in wanted["anything-but"]
+    if "prefix" in wanted:
+        return isinstance(value, str) and value.startswith(wanted["prefix"])
     operator, number = wanted["numeric"]
     assert operator == ">="
     return bool(value >= number)
 
 
-def call(service: str, name: str, account: str = ACCOUNT) -> dict[str, Any]:
+def call(service: str, name: str, account: str = ACCOUNT, /, **parameters: Any) -> dict[str, Any]:
     return {
         "source": f"aws.{service}",
         "detail-type": "AWS API Call via CloudTrail",
@@ -122,6 +132,7 @@ def call(service: str, name: str, account: str = ACCOUNT) -> dict[str, Any]:
             "eventSource": f"{service}.amazonaws.com",
             "eventName": name,
             "userIdentity": {"type": "AssumedRole", "accountId": account},
+            "requestParameters": parameters,
         },
     }
 
@@ -165,7 +176,7 @@ class TestTrail:
         assert decision(policy, put, service="config.amazonaws.com", aws__SourceArn=trail, **acl) != "Allow"
         assert decision(policy, put) == "Deny"
 
-    @pytest.mark.parametrize("bucket", ["AuditTrailBucket", "AuditConfigBucket"])
+    @pytest.mark.parametrize("bucket", ["AuditTrailBucket", "AuditConfigBucket", "AuditAccessLogs"])
     @pytest.mark.parametrize("action", ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:DeleteBucket"])
     def test_nobody_deletes_what_is_recorded(self, app: App, stack: Stack, bucket: str, action: str) -> None:
         audit(stack)
@@ -215,6 +226,12 @@ class TestTrail:
             assert decision(policy, action, account=STRANGER, **keys) == "Deny"
             inside = {"aws__PrincipalOrgID": ORGANIZATION}
             assert decision(policy, action, account=OTHER_ACCOUNT, **inside) != "Deny"
+
+    def test_the_denial_of_outsiders_cannot_silence_the_topic(self, app: App, stack: Stack) -> None:
+        audit(stack, organization_id=ORGANIZATION)
+        policy = policy_of(template_of(app), "AWS::SNS::TopicPolicy", "AuditTopic")
+        assert statement(policy, "DenyOutsideOrganization")["Action"] == "sns:Subscribe"
+        assert decision(policy, "sns:Publish", account=STRANGER) != "Allow"
 
 
 class TestKeys:
@@ -268,6 +285,15 @@ class TestKeys:
             for resource in of_type(template, type_).values():
                 assert resource["DeletionPolicy"] in ("Retain", "RetainExceptOnCreate")
                 assert resource["UpdateReplacePolicy"] == "Retain"
+
+    def test_the_key_of_locked_buckets_stays_also_when_a_creation_fails(self, app: App, stack: Stack) -> None:
+        audit(stack)
+        template = template_of(app)
+        policies = {
+            id.rstrip("0123456789ABCDEF"): key["DeletionPolicy"]
+            for id, key in of_type(template, "AWS::KMS::Key").items()
+        }
+        assert policies == {"AuditKey": "Retain", "AuditTopicKey": "RetainExceptOnCreate"}
 
 
 class TestConfig:
@@ -444,7 +470,7 @@ class TestAlarms:
         template = template_of(app)
         (topic,), (queue,) = of_type(template, "AWS::SNS::Topic"), of_type(template, "AWS::SQS::Queue")
         rules = of_type(template, "AWS::Events::Rule").values()
-        assert len(rules) == len(events(ACCOUNT, [], ScanSeverity.HIGH))
+        assert len(rules) == len(EVENTS)
         for rule in rules:
             (target,) = rule["Properties"]["Targets"]
             assert target["Arn"] == {"Ref": topic}
@@ -464,11 +490,20 @@ class TestAlarms:
             (call("ecr", "BatchGetImage"), []),
             (call("ecr", "BatchGetImage", OTHER_ACCOUNT), []),
             (call("ecr", "BatchGetImage", STRANGER), ["ForeignPulls"]),
-            (call("ecr", "GetDownloadUrlForLayer", STRANGER), ["ForeignPulls"]),
+            (call("ecr", "GetDownloadUrlForLayer", STRANGER), []),
+            (call("ecr", "PutReplicationConfiguration"), ["RegistryPolicies"]),
+            (call("ecr", "PutLifecyclePolicy"), ["RegistryPolicies"]),
+            (call("ecr", "PutImageTagMutability"), ["RegistryPolicies"]),
+            (call("ecr", "PutRegistryScanningConfiguration"), ["RegistryPolicies"]),
             (call("cloudtrail", "StopLogging"), ["RecordingStopped"]),
+            (call("cloudtrail", "PutEventSelectors"), ["RecordingStopped"]),
             (call("config", "StopConfigurationRecorder"), ["ConfigStopped"]),
+            (call("config", "PutConfigurationRecorder"), ["ConfigStopped"]),
             (call("guardduty", "DeleteDetector"), ["DetectionStopped"]),
+            (call("guardduty", "CreateFilter"), ["DetectionStopped"]),
+            (call("guardduty", "DisassociateFromAdministratorAccount"), ["DetectionStopped"]),
             (call("inspector2", "Disable"), ["DetectionStopped"]),
+            (call("inspector2", "UpdateFilter"), ["DetectionStopped"]),
             (call("s3", "DeleteBucket"), []),
         ],
     )
@@ -477,6 +512,76 @@ class TestAlarms:
     ) -> None:
         audit(stack, trusted_accounts=[OTHER_ACCOUNT])
         assert heard(app, event) == rules
+
+    OWN = "Test-AuditAlarms"
+    TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:AuditTopic"
+
+    @pytest.mark.parametrize(
+        ("service", "name", "parameter", "own", "other"),
+        [
+            ("s3", "PutBucketPolicy", "bucketName", "AuditTrailBucket", "website"),
+            ("s3", "DeleteBucketPolicy", "bucketName", "AuditConfigBucket", "website"),
+            ("s3", "PutBucketLifecycle", "bucketName", "AuditAccessLogs", "website"),
+            ("s3", "PutBucketLifecycleConfiguration", "bucketName", "AuditTrailBucket", "website"),
+            ("logs", "PutRetentionPolicy", "logGroupName", "AuditTrailLogs", "website"),
+            ("logs", "DeleteMetricFilter", "logGroupName", "AuditTrailLogs", "website"),
+            ("logs", "DeleteLogGroup", "logGroupName", "AuditTrailLogs", "website"),
+            ("monitoring", "DeleteAlarms", "alarmNames", ["website", f"{OWN}RootUse-1"], ["website"]),
+            ("monitoring", "DisableAlarmActions", "alarmNames", [f"{OWN}RootUse-1"], ["website"]),
+            ("events", "DisableRule", "name", f"{OWN}ForeignPulls-1", "website"),
+            ("events", "DeleteRule", "name", f"{OWN}ForeignPulls-1", "website"),
+            ("events", "RemoveTargets", "rule", f"{OWN}ForeignPulls-1", "website"),
+            ("sns", "SetTopicAttributes", "topicArn", "AuditTopic", f"{TOPIC}-other"),
+            ("sns", "DeleteTopic", "topicArn", "AuditTopic", f"{TOPIC}-other"),
+            ("sns", "Unsubscribe", "subscriptionArn", "AuditTopic", f"{TOPIC}-other:1"),
+            ("cloudformation", "UpdateTerminationProtection", "enableTerminationProtection", False, True),
+        ],
+    )
+    def test_changes_of_the_audit_itself_are_heard_of_and_those_of_others_not(
+        self, app: App, stack: Stack, service: str, name: str, parameter: str, own: Any, other: Any
+    ) -> None:
+        audit(stack)
+        if isinstance(own, str) and own.startswith("Audit"):
+            ids = [id for id in template_of(app)["Resources"] if re.fullmatch(f"{own}[0-9A-F]{{8}}", id)]
+            own = concrete({"Ref": ids[0]}) + (":1" if parameter == "subscriptionArn" else "")
+        assert heard(app, call(service, name, **{parameter: own})) == ["AuditChanges"]
+        assert heard(app, call(service, name, **{parameter: other})) == []
+
+    def test_patterns_are_not_longer_than_eventbridge_takes(self, app: App) -> None:
+        stack = Stack(app, "T" * 100, env=HERE)
+        audit(stack)
+        for id, rule in of_type(template_of(app, "T" * 100), "AWS::Events::Rule").items():
+            names = 4 * 64 + 2 * 200  # buckets, log group and topic with the longest names
+            written = json.dumps(concrete(rule["Properties"]["EventPattern"]), separators=(",", ":"))
+            assert len(written) + names * ("AuditChanges" in id) <= 2048, id
+
+    def test_what_it_is_made_of_is_known_by_the_beginning_of_names(self, app: App, stack: Stack) -> None:
+        assert name_prefix(stack) == name_prefix(NestedStack(stack, "Nested")) == "Test-"
+        # CloudFormation cuts the stack's name in names that would be longer than 64 characters.
+        assert name_prefix(Stack(app, "T" * 100)) == "T" * 20
+
+    @pytest.mark.parametrize(
+        "event",
+        [
+            "UpdateAssumeRolePolicy",
+            "SetDefaultPolicyVersion",
+            "PutRolePermissionsBoundary",
+            "DeleteRolePermissionsBoundary",
+            "PutUserPermissionsBoundary",
+            "DeleteUserPermissionsBoundary",
+            "PutRolePolicy",
+            "AttachUserPolicy",
+        ],
+    )
+    def test_whatever_widens_permissions_is_a_change_of_a_policy(self, event: str) -> None:
+        (watched,) = (each for each in FILTERS if each.id == "IamPolicyChanges")
+        assert f"($.eventName={event})" in watched.pattern
+
+    def test_what_services_try_in_vain_every_day_is_no_denied_call(self) -> None:
+        (watched,) = (each for each in FILTERS if each.id == "DeniedCalls")
+        assert watched.pattern.startswith("{((")
+        assert ') && ($.sourceIPAddress!="delivery.logs.amazonaws.com")' in watched.pattern
+        assert '($.eventName!="HeadBucket")}' in watched.pattern
 
     def test_a_pull_by_a_service_is_no_strangers(self, app: App, stack: Stack) -> None:
         audit(stack)
@@ -560,7 +665,7 @@ class TestAlarms:
 
     def test_the_page_says_what_each_message_means(self) -> None:
         page = (ROOT / "docs" / "audit.md").read_text()
-        for watched in (*FILTERS, *events(ACCOUNT, [], ScanSeverity.HIGH)):
+        for watched in (*FILTERS, *EVENTS):
             (line,) = (each for each in page.splitlines() if each.startswith("| `") and f"`{watched.id}`" in each)
             assert f"| {watched.guideline} |" in line
 
@@ -649,6 +754,8 @@ class TestExisting:
         assert not of_type(template, "AWS::Logs::MetricFilter")
         assert not of_type(template, "AWS::CloudTrail::Trail")
         assert of_type(template, "AWS::Events::Rule")
+        (warning,) = (str(each.data) for each in baseline.node.metadata if each.type == "aws:cdk:warning")
+        assert all(each.id in warning for each in FILTERS)
         with pytest.raises(ValueError, match="add_alarm on the baseline of that account and Region"):
             baseline.add_alarm("Mine", pattern="{($.eventName=X)}", description="x")
 
@@ -678,14 +785,22 @@ class TestBlock:
         template = template_of(app)
         ((block, options),) = of_type(template, "AWS::EC2::VPCBlockPublicAccessOptions").items()
         assert options["Properties"] == {"InternetGatewayBlockMode": "block-bidirectional"}
-        exclusions = of_type(template, "AWS::EC2::VPCBlockPublicAccessExclusion").values()
-        assert [each["DependsOn"] for each in exclusions] == [[block], [block]]
-        assert [set(each["Properties"]) for each in exclusions] == [
+        exclusions = of_type(template, "AWS::EC2::VPCBlockPublicAccessExclusion")
+        assert options["DependsOn"] == sorted(exclusions)
+        assert block not in json.dumps(exclusions)
+        assert [set(each["Properties"]) for each in exclusions.values()] == [
             {"InternetGatewayExclusionMode", "VpcId"},
             {"InternetGatewayExclusionMode", "SubnetId"},
         ]
         with pytest.raises(ValueError, match="a VPC or a subnet"):
             baseline.exclude_from_block("Neither", mode=VpcExclusionMode.EGRESS)
+
+    def test_an_exclusion_that_excepts_nothing_is_refused(self, stack: Stack) -> None:
+        baseline = audit(stack, block_vpc_public_access=VpcBlockMode.INGRESS)
+        vpc = ec2.Vpc(stack, "Vpc", restrict_default_security_group=False)
+        with pytest.raises(ValueError, match=r"mode is 'allow-egress'; allowed: VpcExclusionMode\.BIDIRECTIONAL"):
+            baseline.exclude_from_block("Vpc", vpc=vpc, mode=VpcExclusionMode.EGRESS)
+        baseline.exclude_from_block("Vpc", vpc=vpc, mode=VpcExclusionMode.BIDIRECTIONAL)
 
 
 class TestOnlyOne:
@@ -811,7 +926,55 @@ class TestPartitions:
         assert any("cn-north-1 has no AWS Config rule for InspectorScansImages" in each for each in told)
         assert any("RootUse" in each for each in told)
 
-    def test_govcloud_has_everything(self, app: App) -> None:
+    @pytest.mark.parametrize(
+        ("region", "missing"),
+        [
+            (REGION, set()),
+            ("us-gov-east-1", {"EcsLogs", "EcsNoKeysInEnvironment"}),
+            ("us-gov-west-1", {"EcsLogs", "EcsNoKeysInEnvironment"}),
+            ("cn-northwest-1", {"InspectorScansImages"}),
+            ("eu-south-2", {"InspectorScansImages"}),
+            ("me-central-1", {"InspectorScansImages"}),
+            ("ap-south-2", {"InspectorScansImages"}),
+            ("ap-southeast-4", {"InspectorScansImages"}),
+            ("ca-west-1", {"EcrCustomerKey", "InspectorScansImages"}),
+            ("mx-central-1", {"InspectorScansImages"}),
+            ("ap-southeast-6", {"InspectorScansImages"}),
+        ],
+    )
+    def test_rules_that_a_region_lacks_are_left_out_and_named(self, app: App, region: str, missing: set[str]) -> None:
+        baseline = audit(Stack(app, "Test", env=Environment(account=ACCOUNT, region=region)))
+        made = {each.node.id for each in baseline.node.find_child("Rules").node.children}
+        assert {rule.id for rule in CONFIG_RULES} - made == missing
+        (told,) = [
+            str(each.data) for each in baseline.node.find_child("Rules").node.metadata if each.type == "aws:cdk:info"
+        ] or [""]
+        assert all(id in told for id in missing)
+
+    def test_where_the_region_is_not_known_a_condition_leaves_them_out(self, app: App) -> None:
+        audit(Stack(app, "Test"))
+        template = template_of(app)
+        conditional = {
+            id: rule["Condition"]
+            for id, rule in of_type(template, "AWS::Config::ConfigRule").items()
+            if "Condition" in rule
+        }
+        assert len(conditional) == sum(bool(rule.not_in) for rule in CONFIG_RULES) == 4
+        (logs_,) = (condition for id, condition in conditional.items() if "EcsLogs" in id)
+        govcloud = {"Fn::Equals": [{"Ref": "AWS::Partition"}, "aws-us-gov"]}
+        assert template["Conditions"][logs_] == {"Fn::Not": [govcloud]}
+        (scans,) = (condition for id, condition in conditional.items() if "InspectorScansImages" in id)
+        assert {"Fn::Equals": [{"Ref": "AWS::Region"}, "eu-south-2"]} in template["Conditions"][scans]["Fn::Not"][0][
+            "Fn::Or"
+        ]
+
+    @pytest.mark.parametrize(("region", "told"), [("eu-central-2", True), ("mx-central-1", True), (REGION, False)])
+    def test_a_region_that_does_not_record_iam_is_told(self, app: App, region: str, told: bool) -> None:
+        baseline = audit(Stack(app, "Test", env=Environment(account=ACCOUNT, region=region)))
+        found = str([each.data for each in baseline.node.find_child("Config").node.metadata])
+        assert (f"records no IAM users, roles and policies in {region}" in found) is told
+
+    def test_govcloud_has_everything_else(self, app: App) -> None:
         stack = Stack(app, "Test", env=Environment(account=ACCOUNT, region="us-gov-west-1"))
         baseline = audit(stack)
         assert len(only(template_of(app), "AWS::GuardDuty::Detector")["Properties"]["Features"]) == 5

@@ -30,6 +30,12 @@ GOOD: dict[str, dict[str, Any]] = {
             ]
         },
     },
+    "ecs_non_root_user": {
+        "resourceType": "AWS::ECS::TaskDefinition",
+        "configuration": {
+            "ContainerDefinitions": [{"Name": "app", "User": "1000:1000"}, {"Name": "side", "User": "rootless"}]
+        },
+    },
     "ecs_private_service": {
         "resourceType": "AWS::ECS::Service",
         "configuration": {
@@ -54,6 +60,10 @@ BAD: list[tuple[str, tuple[str | int, ...], Any]] = [
     ("ecs_minimal_containers", ("ContainerDefinitions", 0, "Privileged"), True),
     ("ecs_minimal_containers", ("ContainerDefinitions", 0, "ReadonlyRootFilesystem"), False),
     ("ecs_minimal_containers", ("ContainerDefinitions", 1, "ReadonlyRootFilesystem"), None),
+    *(
+        ("ecs_non_root_user", ("ContainerDefinitions", 1, "User"), user)
+        for user in ("root", "0", "0:0", "00", "root:root", "0:1000", "", None)
+    ),
     ("ecs_private_service", ("NetworkConfiguration", "AwsvpcConfiguration", "AssignPublicIp"), "ENABLED"),
     ("eks_private_endpoint", ("ResourcesVpcConfig", "EndpointPublicAccess"), True),
     ("eks_private_endpoint", ("ResourcesVpcConfig", "EndpointPrivateAccess"), False),
@@ -114,6 +124,12 @@ def test_a_service_without_a_network_of_its_own_is_skipped() -> None:
 def test_a_service_that_says_nothing_of_addresses_has_none() -> None:
     path = ("NetworkConfiguration", "AwsvpcConfiguration", "AssignPublicIp")
     assert status("ecs_private_service", changed("ecs_private_service", path, None)) == "SKIP"
+
+
+@pytest.mark.parametrize("user", ["app", "1000", "10", "root2", "1000:0", "00a"])
+def test_another_user_passes(user: str) -> None:
+    item = changed("ecs_non_root_user", ("ContainerDefinitions", 0, "User"), user)
+    assert status("ecs_non_root_user", item) == "PASS"
 
 
 def test_a_second_privileged_container_is_found() -> None:

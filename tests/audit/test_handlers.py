@@ -369,6 +369,56 @@ class TestInspector:
         inspector.enable(client, ["ECR"], remaining=lambda: 60)
         assert client.enabled == [["ECR"]]
 
+    @pytest.mark.parametrize(
+        "code",
+        [
+            "DISABLE_IN_PROGRESS",
+            "EVENTBRIDGE_THROTTLED",
+            "EVENTBRIDGE_UNAVAILABLE",
+            "INTERNAL_ERROR",
+            "SSM_THROTTLED",
+            "SSM_UNAVAILABLE",
+        ],
+    )
+    def test_a_failure_that_passes_is_tried_again(self, sleeps: list[float], code: str) -> None:
+        class Busy(Inspector):
+            def enable(self, *, resourceTypes: list[str]) -> dict[str, Any]:  # noqa: N803 - boto3's names
+                answer = super().enable(resourceTypes=resourceTypes)
+                self.failed = self.failed[1:]
+                return answer
+
+        failed = [{"accountId": "1", "errorCode": code}]
+        client = Busy("DISABLED", "DISABLED", "ENABLED", failed=failed)
+        assert inspector.enable(client, TYPES, remaining=lambda: 60) == {"EnabledNow": "ECR,EC2,LAMBDA"}
+        assert client.enabled == [TYPES, TYPES]
+
+    def test_a_failure_that_never_passes_is_told_in_time(self, sleeps: list[float]) -> None:
+        left = iter([60.0, 30.0, 4.0])
+        client = Inspector("DISABLED", failed=[{"accountId": "1", "errorCode": "INTERNAL_ERROR"}])
+        with pytest.raises(TimeoutError, match=r"'DISABLED'\} \(INTERNAL_ERROR\); deploy again"):
+            inspector.enable(client, TYPES, remaining=lambda: next(left))
+        assert client.enabled == [TYPES] * 3
+
+    def test_failures_of_the_first_look_do_not_matter(self, sleeps: list[float]) -> None:
+        class Unknown(Inspector):
+            def batch_get_account_status(self) -> dict[str, Any]:
+                if self.enabled:
+                    return super().batch_get_account_status()
+                return {"accounts": [], "failedAccounts": [{"accountId": "1", "errorCode": "RESOURCE_NOT_FOUND"}]}
+
+        client = Unknown("ENABLED")
+        inspector.enable(client, ["ECR"], remaining=lambda: 60)
+        assert client.enabled == [["ECR"]]
+
+    def test_a_failure_of_a_later_look_is_told(self, sleeps: list[float]) -> None:
+        class Removed(Inspector):
+            def batch_get_account_status(self) -> dict[str, Any]:
+                failed = [{"accountId": "1", "errorCode": "ACCESS_DENIED"}] if self.enabled else []
+                return {**super().batch_get_account_status(), "failedAccounts": failed}
+
+        with pytest.raises(RuntimeError, match="ACCESS_DENIED"):
+            inspector.enable(Removed("DISABLED"), TYPES, remaining=lambda: 60)
+
     def test_its_properties_name_the_types(self, monkeypatch: pytest.MonkeyPatch, sleeps: list[float]) -> None:
         client = Inspector("DISABLED", "ENABLED")
         monkeypatch.setattr(inspector, "client", lambda: client)

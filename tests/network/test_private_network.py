@@ -606,6 +606,25 @@ class TestEndpointPolicies:
         network.require(function, "s3", resources=[bucket.bucket_arn])
         assert "SC-NET-01[s3]" in network_findings(app)
 
+    def test_pulling_images_widens_no_policy(self, app: App) -> None:
+        stack = stack_of(app)
+        network = PrivateNetwork(stack, "Network")
+        service = fargate(stack, network)
+        network.require(service, *IMAGE_PULL, "logs")
+        network.require(service, "s3", resources=["arn:aws:s3:::other", "arn:aws:s3:::other/*"])
+        own, _ = endpoints(synthesized(app)["Stack"])["s3"]["PolicyDocument"]["Statement"]
+        assert own["Resource"] == ["arn:aws:s3:::other", "arn:aws:s3:::other/*"]
+        assert network_findings(app) == []
+
+    def test_signing_in_needs_no_repository(self, app: App) -> None:
+        stack = stack_of(app)
+        network = PrivateNetwork(stack, "Network")
+        service = fargate(stack, network)
+        repository = stack.node.find_child("Images").repository
+        network.require(service, *IMAGE_PULL, resources=[repository.repository_arn])
+        network.require(service, "logs")
+        assert network_findings(app) == []
+
     def test_whoever_names_none_needs_all(self, app: App) -> None:
         network = PrivateNetwork(stack_of(app), "Network")
         group = network.add_security_group("One", description="one")

@@ -11,7 +11,7 @@ import jsii
 from aws_cdk import Annotations, IStableListProducer, Lazy, Reference, Stack, Token, Tokenization
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
-from constructs import Construct, IConstruct
+from constructs import Construct
 
 from secure_containers.errors import invalid
 from secure_containers.rules.network.services import (
@@ -130,10 +130,29 @@ class Endpoints:
             ) from error
 
     def _find_or_add(self, service: Service, name: str) -> AnyEndpoint:
-        found = self._given.get(name) or _of_vpc(self._scope, self._vpc).get((name, service.gateway))
+        found = self._given.get(name) or self._of_vpc().get((name, service.gateway))
         if found is None:
             found = self._add_gateway(service) if service.gateway else self._add_interface(service, name)
             _OWN[found] = self
+        return found
+
+    def _of_vpc(self) -> dict[tuple[str, bool], AnyEndpoint]:
+        """The endpoints that others added to the VPC, by service and whether they are gateways.
+
+        Those without private DNS, to which the service's host names do not lead, are left out.
+        """
+        found: dict[tuple[str, bool], AnyEndpoint] = {}
+        for construct in self._scope.node.root.node.find_all():
+            if not isinstance(construct, ec2.InterfaceVpcEndpoint | ec2.GatewayVpcEndpoint):
+                continue
+            l1 = construct.node.default_child if _OWN.get(construct) is not self else None
+            if not isinstance(l1, ec2.CfnVPCEndpoint) or l1.vpc_id != self._vpc.vpc_id or not l1.service_name:
+                continue
+            gateway = isinstance(construct, ec2.GatewayVpcEndpoint)
+            service = service_of_endpoint(_text(Stack.of(construct).resolve(l1.service_name)))
+            known = SERVICES.get((service or "").removesuffix("-fips"))
+            if service and (gateway or l1.private_dns_enabled or (known and not known.private_dns)):
+                found.setdefault((service, gateway), construct)
         return found
 
     def let_in(self, group: ec2.ISecurityGroup, door: ec2.ISecurityGroup, description: str) -> None:
@@ -323,26 +342,6 @@ def check_fips(path: str, region: str) -> None:
             allowed="Regions of the United States, Canada and GovCloud, which have FIPS endpoints",
             write="fips=False",
         )
-
-
-def _of_vpc(scope: IConstruct, vpc: ec2.IVpc) -> dict[tuple[str, bool], AnyEndpoint]:
-    """The endpoints that constructs of the app added to a VPC, by service and whether they are gateways.
-
-    Those without private DNS, to which the service's host names do not lead, are left out.
-    """
-    found: dict[tuple[str, bool], AnyEndpoint] = {}
-    for construct in scope.node.root.node.find_all():
-        if not isinstance(construct, ec2.InterfaceVpcEndpoint | ec2.GatewayVpcEndpoint):
-            continue
-        l1 = construct.node.default_child
-        if not isinstance(l1, ec2.CfnVPCEndpoint) or l1.vpc_id != vpc.vpc_id or not l1.service_name:
-            continue
-        gateway = isinstance(construct, ec2.GatewayVpcEndpoint)
-        service = service_of_endpoint(_text(Stack.of(construct).resolve(l1.service_name)))
-        known = SERVICES.get((service or "").removesuffix("-fips"))
-        if service and (gateway or l1.private_dns_enabled or (known and not known.private_dns)):
-            found.setdefault((service, gateway), construct)
-    return found
 
 
 def _text(written: object) -> str:

@@ -15,7 +15,7 @@ from constructs import Construct, IConstruct
 from secure_containers.audit.parts import AuditPart, VpcBlockMode
 from secure_containers.ecr import ScanSeverity
 from secure_containers.ecr.repository_policy import check_account, check_organization
-from secure_containers.errors import check_list, check_type, invalid
+from secure_containers.errors import check_arguments, invalid
 from secure_containers.waivers import Waiver
 
 _DAYS: Final = range(365, 36500 + 1)
@@ -30,35 +30,36 @@ _BASELINES: Final[WeakKeyDictionary[IConstruct, dict[tuple[str, str], str]]] = W
 
 def check_types(path: str, **given: object) -> None:
     """Refuse arguments of other types, before anything is made of them."""
-    singles: dict[str, tuple[type | tuple[type, ...], str, str]] = {
-        "organization_id": (str, "an organization id", 'organization_id="o-a1b2c3d4e5"'),
-        "severity": (ScanSeverity, ", ".join(ScanSeverity), "severity=ScanSeverity.HIGH"),
-        "log_retention": (logs.RetentionDays, "a RetentionDays", "log_retention=logs.RetentionDays.ONE_YEAR"),
-        "trail_retention_days": (int, f"{_DAYS.start} to {_DAYS.stop - 1}", "trail_retention_days=2557"),
-        "conformance_pack": (bool, "True or False", "conformance_pack=True"),
-        "block_vpc_public_access": (
-            VpcBlockMode,
-            "a VpcBlockMode",
-            "block_vpc_public_access=VpcBlockMode.INGRESS",
-        ),
-    }
-    for argument, (wanted, allowed, write) in singles.items():
-        check_type(path, argument, given[argument], wanted, allowed=allowed, write=write)
-    lists: dict[str, tuple[type, str, str]] = {
-        "trusted_accounts": (str, "a list of account ids", '["111122223333"]'),
-        "existing": (AuditPart, "a list of AuditPart", "[AuditPart.GUARDDUTY]"),
-        "waivers": (Waiver, "a list of Waiver", '[Waiver("SC-KMS-01", reason="...")]'),
-    }
-    for argument, (of, allowed, write) in lists.items():
-        check_list(path, argument, given[argument], of, allowed=allowed, write=f"{argument}={write}")
-    objects = {
-        "trail_log_group": ("a log group", 'logs.LogGroup.from_log_group_name(self, "TrailLogs", "...")'),
-        "topic": ("a topic", 'sns.Topic.from_topic_arn(self, "Alarms", "arn:...")'),
-        "encryption_key": ("a key", 'kms.Key.from_key_arn(self, "Imported", "arn:...")'),
-    }
-    for argument, (allowed, write) in objects.items():
-        if isinstance(given[argument], str | bytes):
-            raise invalid(path, argument, given[argument], allowed=allowed, write=f"{argument}={write}")
+    check_arguments(
+        path,
+        given,
+        singles={
+            "organization_id": (str, "an organization id", 'organization_id="o-a1b2c3d4e5"'),
+            "severity": (ScanSeverity, ", ".join(ScanSeverity), "severity=ScanSeverity.HIGH"),
+            "log_retention": (logs.RetentionDays, "a RetentionDays", "log_retention=logs.RetentionDays.ONE_YEAR"),
+            "trail_retention_days": (int, f"{_DAYS.start} to {_DAYS.stop - 1}", "trail_retention_days=2557"),
+            "conformance_pack": (bool, "True or False", "conformance_pack=True"),
+            "block_vpc_public_access": (
+                VpcBlockMode,
+                "a VpcBlockMode",
+                "block_vpc_public_access=VpcBlockMode.INGRESS",
+            ),
+        },
+        lists={
+            "trusted_accounts": (str, "a list of account ids", '["111122223333"]'),
+            "existing": (AuditPart, "a list of AuditPart", "[AuditPart.GUARDDUTY]"),
+            "waivers": (Waiver, "a list of Waiver", '[Waiver("SC-KMS-01", reason="...")]'),
+        },
+        objects={
+            "trail_log_group": (
+                "log_group_name",
+                "a log group",
+                'logs.LogGroup.from_log_group_name(self, "TrailLogs", "...")',
+            ),
+            "topic": ("topic_arn", "a topic", 'sns.Topic.from_topic_arn(self, "Alarms", "arn:...")'),
+            "encryption_key": ("key_arn", "a key", 'kms.Key.from_key_arn(self, "Imported", "arn:...")'),
+        },
+    )
 
 
 def check_values(

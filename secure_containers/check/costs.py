@@ -12,18 +12,17 @@ from typing import Any, Final
 
 from secure_containers.rules.template import Resource, Template
 
-_MONTHLY: Final[Mapping[str, tuple[str, str]]] = {
+_KINDS: Final[Mapping[str, tuple[str, str]]] = {
     "AWS::KMS::Key": ("kms_key", "KMS keys"),
     "AWS::KMS::ReplicaKey": ("kms_key", "KMS keys"),
     "AWS::SecretsManager::Secret": ("secret", "secrets"),
     "AWS::CloudWatch::Alarm": ("alarm", "alarms"),
     "AWS::CloudWatch::Dashboard": ("dashboard", "dashboards"),
-}
-_HOURLY: Final[Mapping[str, tuple[str, str]]] = {
     "AWS::EC2::NatGateway": ("nat_gateway", "NAT gateways"),
     "AWS::EC2::EIP": ("public_ipv4_address", "public IPv4 addresses"),
     "AWS::ElasticLoadBalancingV2::LoadBalancer": ("load_balancer", "load balancers"),
 }
+"""The price of each type, and what its resources are called; the table of prices tells whether by hour or month."""
 _ENDPOINTS: Final = "interface endpoints, counted by zone"
 
 
@@ -54,7 +53,7 @@ def fixed_costs(templates: Iterable[Template]) -> list[Cost]:
 
 
 def _counted(template: Template) -> Iterator[tuple[str, str]]:
-    for type_, (price, what) in {**_MONTHLY, **_HOURLY}.items():
+    for type_, (price, what) in _KINDS.items():
         yield from ((what, price) for _ in template.of_type(type_))
     for endpoint in template.of_type("AWS::EC2::VPCEndpoint"):
         if any(kind.text == "Interface" for kind in endpoint.get("VpcEndpointType")):

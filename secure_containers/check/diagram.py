@@ -8,16 +8,14 @@ from typing import Final
 
 from secure_containers.rules.network.model import Network, Subnet, Way, network
 from secure_containers.rules.network.reach import Judged, Obstacle, judged
-from secure_containers.rules.template import Place, Resource, Template, World
+from secure_containers.rules.template import Place, Resource, Template, judged_together
 
 _NO_NETWORK: Final = "flowchart LR\n    none[no VPC in these templates]\n"
 
 
 def diagram(templates: Sequence[Template]) -> str:
     """The flowchart, as text. A solid line is proven, a crossed one is not there."""
-    world = World(tuple(templates))
-    for template in templates:
-        template.world = world
+    world = judged_together(tuple(templates))
     net = world.once(network)
     if not net.vpcs:
         return _NO_NETWORK

@@ -14,7 +14,7 @@ from constructs import Construct
 
 from secure_containers.ecr.lifecycle import LifecycleRule, lifecycle_json, lifecycle_text
 from secure_containers.ecr.tag_scheme import MOST_EXCEPTIONS, TagScheme
-from secure_containers.errors import check_list, check_type, invalid
+from secure_containers.errors import check_arguments, invalid
 from secure_containers.rules.ecr_lifecycle import bounds_every_tag, expires_untagged, lifecycle_problems
 from secure_containers.rules.partitions import partition_of
 from secure_containers.waivers import DefaultsOff, Waiver, waiver_line
@@ -49,29 +49,26 @@ class Mutability:
 
 def check_types(path: str, **given: object) -> None:
     """Refuse arguments of other types, before anything is made of them."""
-    singles: dict[str, tuple[type | tuple[type, ...], str, str]] = {
-        "repository_name": (str, "a text", 'repository_name="payments/api"'),
-        "encryption": (ecr.RepositoryEncryption, "KMS or KMS_DSSE", "encryption=ecr.RepositoryEncryption.KMS"),
-        "tag_scheme": (TagScheme, "a TagScheme", 'tag_scheme=TagScheme(environments=["dev", "prod"])'),
-        "organization_id": (str, "an organization id", 'organization_id="o-a1b2c3d4e5"'),
-        "require_mfa": (bool, "True or False", "require_mfa=True"),
-        "tags": (Mapping, "texts by texts", 'tags={"owner": "payments"}'),
-    }
-    for argument, (wanted, allowed, write) in singles.items():
-        check_type(path, argument, given[argument], wanted, allowed=allowed, write=write)
-    lists: dict[str, tuple[type, str, str]] = {
-        "lifecycle_rules": (LifecycleRule, "a list of LifecycleRule", "[LifecycleRule(more_than_images=500)]"),
-        "mutable_tag_patterns": (str, "a list of patterns", '["dev-*"]'),
-        "mfa_exempt_roles": (str, "a list of names", '["release-bot"]'),
-        "waivers": (Waiver, "a list of Waiver", '[Waiver("SC-ECR-01", reason="...")]'),
-    }
-    for argument, (of, allowed, write) in lists.items():
-        if given[argument] is not None:
-            check_list(path, argument, given[argument], of, allowed=allowed, write=f"{argument}={write}")
-    key = given["encryption_key"]
-    if isinstance(key, str | bytes):
-        write = 'encryption_key=kms.Key.from_key_arn(self, "Imported", "arn:...")'
-        raise invalid(path, "encryption_key", key, allowed="a key", write=write)
+    check_arguments(
+        path,
+        given,
+        singles={
+            "repository_name": (str, "a text", 'repository_name="payments/api"'),
+            "encryption": (ecr.RepositoryEncryption, "KMS or KMS_DSSE", "encryption=ecr.RepositoryEncryption.KMS"),
+            "tag_scheme": (TagScheme, "a TagScheme", 'tag_scheme=TagScheme(environments=["dev", "prod"])'),
+            "organization_id": (str, "an organization id", 'organization_id="o-a1b2c3d4e5"'),
+            "require_mfa": (bool, "True or False", "require_mfa=True"),
+            "tags": (Mapping, "texts by texts", 'tags={"owner": "payments"}'),
+        },
+        lists={
+            "lifecycle_rules": (LifecycleRule, "a list of LifecycleRule", "[LifecycleRule(more_than_images=500)]"),
+            "mutable_tag_patterns": (str, "a list of patterns", '["dev-*"]'),
+            "mfa_exempt_roles": (str, "a list of names", '["release-bot"]'),
+            "waivers": (Waiver, "a list of Waiver", '[Waiver("SC-ECR-01", reason="...")]'),
+        },
+        objects={"encryption_key": ("key_arn", "a key", 'kms.Key.from_key_arn(self, "Imported", "arn:...")')},
+        optional=("lifecycle_rules",),
+    )
 
 
 def check_name(path: str, name: str | None) -> None:

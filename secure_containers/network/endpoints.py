@@ -28,6 +28,7 @@ _BY_AGENTS: Final = (*PULL_SERVICES, *HOST_SERVICES, "logs", "ssmmessages", "gua
 """What agents of AWS call, which no SDK setting turns to FIPS host names."""
 _GUARDDUTY_AGENT: Final = "aws-guardduty-agent-fargate"
 """The repository of GuardDuty's agent, in accounts of AWS, which runs beside Fargate tasks under their role."""
+WRITE_RESOURCES: Final = 'resources=[bucket.bucket_arn, bucket.arn_for_objects("*")]'
 _HTTPS: Final = ec2.Port.tcp(443)
 _PULL: Final = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
 _READ_PARAMETERS: Final = ("ssm:GetParameter", "ssm:GetParameters", "ssm:GetParametersByPath")
@@ -179,8 +180,7 @@ class Endpoints:
         """Let the endpoints' policies through to some resources, or to all of the owner's where none are named."""
         for resource in resources:
             if not Token.is_unresolved(resource) and not resource.startswith("arn:"):
-                write = 'resources=[bucket.bucket_arn, bucket.arn_for_objects("*")]'
-                raise invalid(self._path, "require(resources)", resource, allowed="ARNs", write=write)
+                raise invalid(self._path, "require(resources)", resource, allowed="ARNs", write=WRITE_RESOURCES)
             self._refuse_circle(resource)
         for endpoint in self.named(service):
             if endpoint in _USED:  # not an endpoint of somebody else's, or one without a policy

@@ -14,10 +14,10 @@ from constructs import Construct, DependencyGroup
 
 from secure_containers.custom_resource import default_security_group_closed, prefix_lists
 from secure_containers.ecr.repository_policy import check_organization
-from secure_containers.errors import check_list, check_type, invalid
+from secure_containers.errors import check_arguments, check_list, invalid
 from secure_containers.logs import encrypted_log_group
 from secure_containers.network.addresses import Egress, WayOut, plan, zone_names
-from secure_containers.network.endpoints import AnyEndpoint, Endpoints, check_fips, known_service
+from secure_containers.network.endpoints import WRITE_RESOURCES, AnyEndpoint, Endpoints, check_fips, known_service
 from secure_containers.network.new_vpc import new_vpc
 from secure_containers.rules.network.services import GATEWAYS, SERVICES
 from secure_containers.waivers import DefaultsOff, Waiver, waive
@@ -27,16 +27,8 @@ IMAGE_PULL: Final = ("ecr.api", "ecr.dkr")
 to the image's layers in S3 with them."""
 _HTTPS: Final = ec2.Port.tcp(443)
 _SAID: Final = "HTTPS to endpoints of AWS services"
-_RESOURCES: Final = 'resources=[bucket.bucket_arn, bucket.arn_for_objects("*")]'
 _MOST_RULES: Final = 1000
 """Of all groups of an interface together; AWS raises no quota above it."""
-_WANTED: Final[Mapping[str, tuple[type, str, str]]] = {
-    "subnets": (ec2.SubnetSelection, "a selection of subnets", "subnets=ec2.SubnetSelection(subnets=[...])"),
-    "egress": (Egress, "a way out", "egress=Egress.one_nat_gateway()"),
-    "dual_stack": (bool, "True or False", "dual_stack=True"),
-    "fips": (bool, "True or False", "fips=True"),
-    "log_retention": (logs.RetentionDays, "a time as CloudWatch Logs has it", "logs.RetentionDays.ONE_YEAR"),
-}
 _TYPES: Final = (
     "AWS::EC2::VPC",
     "AWS::EC2::Subnet",
@@ -135,6 +127,7 @@ class PrivateNetwork(Construct):
             encryption_key=encryption_key,
             log_retention=log_retention,
             rules_per_group=rules_per_group,
+            waivers=waivers,
         )
         through = egress is not None and egress.way is WayOut.GIVEN_SUBNETS
         _refuse_mixture(
@@ -253,7 +246,7 @@ class PrivateNetwork(Construct):
                 allowed="a workload, and the services that it calls",
                 write='require(service, *IMAGE_PULL, "logs")',
             )
-        check_list(self._path, "require(resources)", resources, str, allowed="ARNs", write=_RESOURCES)
+        check_list(self._path, "require(resources)", resources, str, allowed="ARNs", write=WRITE_RESOURCES)
         known = [known_service(self._path, "require", name) for name in dict.fromkeys(services)]
         for service in known:
             self._endpoints.narrow(service, resources)
@@ -393,13 +386,27 @@ class PrivateNetwork(Construct):
 
 
 def _check_types(path: str, **given: object) -> None:
-    """Refuse what is of another type, in our words; None stands for what was left out."""
-    for name, (wanted, allowed, write) in _WANTED.items():
-        check_type(path, name, given[name], wanted, allowed=allowed, write=write)
-    if given["vpc"] is not None and not hasattr(given["vpc"], "isolated_subnets"):
-        raise invalid(path, "vpc", given["vpc"], allowed="a VPC", write="vpc=ec2.Vpc.from_vpc_attributes(...)")
-    if given["encryption_key"] is not None and not hasattr(given["encryption_key"], "key_arn"):
-        raise invalid(path, "encryption_key", given["encryption_key"], allowed="a key", write="kms.Key(...)")
+    """Refuse arguments of other types, before anything is made of them."""
+    check_arguments(
+        path,
+        given,
+        singles={
+            "subnets": (ec2.SubnetSelection, "a selection of subnets", "subnets=ec2.SubnetSelection(subnets=[...])"),
+            "egress": (Egress, "a way out", "egress=Egress.one_nat_gateway()"),
+            "dual_stack": (bool, "True or False", "dual_stack=True"),
+            "fips": (bool, "True or False", "fips=True"),
+            "log_retention": (
+                logs.RetentionDays,
+                "a time as CloudWatch Logs has it",
+                "log_retention=logs.RetentionDays.ONE_YEAR",
+            ),
+        },
+        lists={"waivers": (Waiver, "a list of Waiver", '[Waiver("SC-NET-10", reason="...")]')},
+        objects={
+            "vpc": ("isolated_subnets", "a VPC", "ec2.Vpc.from_vpc_attributes(...)"),
+            "encryption_key": ("key_arn", "a key", 'kms.Key.from_key_arn(self, "Imported", "arn:...")'),
+        },
+    )
     rules = given["rules_per_group"]
     if not isinstance(rules, int) or not 3 <= rules <= _MOST_RULES:
         raise invalid(
@@ -438,8 +445,17 @@ def _check_endpoints(path: str, endpoints: Mapping[str, AnyEndpoint], zones: Map
 
 def _own_subnets(path: str, vpc: ec2.IVpc, subnets: ec2.SubnetSelection | None) -> list[ec2.ISubnet]:
     """The subnets of an existing VPC in which workloads and endpoints go."""
-    found = list(vpc.select_subnets(**vars(subnets)["_values"]).subnets) if subnets else vpc.isolated_subnets
-    found = found or vpc.private_subnets
+    if subnets is None:
+        found = vpc.isolated_subnets or vpc.private_subnets
+    else:
+        found = vpc.select_subnets(
+            availability_zones=subnets.availability_zones,
+            one_per_az=subnets.one_per_az,
+            subnet_filters=subnets.subnet_filters,
+            subnet_group_name=subnets.subnet_group_name,
+            subnets=subnets.subnets,
+            subnet_type=subnets.subnet_type,
+        ).subnets
     if not found:
         raise invalid(
             path,

@@ -8,9 +8,8 @@ from typing import Final
 
 from secure_containers.rules.engine import Controls, Observations, resource_rule, template_rule
 from secure_containers.rules.intrinsics import Given
-from secure_containers.rules.logs import is_left_out
 from secure_containers.rules.partitions import partition_of
-from secure_containers.rules.template import Resource, Template, Value, World, is_true
+from secure_containers.rules.template import Resource, Template, Value, World, is_left_out, is_true
 
 _TRAIL: Final = "AWS::CloudTrail::Trail"
 _BUCKET: Final = "AWS::S3::Bucket"

@@ -18,7 +18,7 @@ from functools import cached_property
 from typing import Final
 
 from secure_containers.rules.policies import POLICY_TYPES, PolicyKind, Statement, Unreadable, statements
-from secure_containers.rules.template import Observation, Resource, Template, World
+from secure_containers.rules.template import Observation, Resource, Template, judged_together
 from secure_containers.rules.waiver_metadata import METADATA_KEY, RecordedWaiver, read_waivers
 
 Observations = Iterator[Observation]
@@ -279,9 +279,7 @@ def evaluate(templates: Iterable[Template], rules: Sequence[Rule], *, today: dat
     Nothing raises: a rule that fails inside is a finding of its own. `today` decides which waivers have expired.
     """
     judged = tuple(templates)
-    world = World(judged)
-    for template in judged:
-        template.world = world
+    judged_together(judged)
     with _garbage_waits():
         return _evaluate(judged, rules, today or date.today())
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from secure_containers.rules.engine import Controls, Observations, resource_rule
 from secure_containers.rules.intrinsics import placeholders
-from secure_containers.rules.template import Resource, Value, World, is_true
+from secure_containers.rules.template import Resource, Value, World, is_left_out, is_true
 
 _CLOUDWATCH_CONTROLS: Final = "https://docs.aws.amazon.com/securityhub/latest/userguide/cloudwatch-controls.html"
 _CDK_NAG_RULES: Final = "https://github.com/cdklabs/cdk-nag/blob/main/RULES.md"
@@ -179,11 +179,6 @@ def silent_alarm(alarm: Resource) -> Observations:
     for enabled in alarm.get("ActionsEnabled"):
         if not enabled.absent and not is_true(enabled.data):
             yield enabled.violates(f"ActionsEnabled is {enabled.text}")
-
-
-def is_left_out(value: Value) -> bool:
-    """Whether a property is not set, or whoever deploys may leave it empty."""
-    return not value.text or value.may_be("")
 
 
 def _is_asked_about(alarm: Resource) -> bool:

@@ -352,13 +352,13 @@ class World:
         """What the elements of a list name; a list that is not told names itself."""
         return [place for each in self.follow(value) for item in each.items() for place in self.locate(item)]
 
-    def places(self, resource: Resource, name: str) -> list[Place]:
+    def places(self, bearer: Resource | Value, *keys: str) -> list[Place]:
         """What a property names."""
-        return [place for value in resource.get(name) for place in self.locate(value)]
+        return [place for value in bearer.get(*keys) for place in self.locate(value)]
 
-    def lists(self, resource: Resource, name: str) -> list[Place]:
+    def lists(self, bearer: Resource | Value, *keys: str) -> list[Place]:
         """What a property names, which is a list."""
-        return [place for value in resource.get(name) for place in self.listed(value)]
+        return [place for value in bearer.get(*keys) for place in self.listed(value)]
 
     def follow(self, value: Value, *, steps: int = 16) -> list[Value]:
         """The value, or what it is in the stack that it comes from."""
@@ -434,6 +434,19 @@ def _place(value: Value) -> Iterator[Place]:
         yield f"${{{data.expression}}}"
     elif data is not None:
         yield as_text(data)
+
+
+def judged_together(templates: Sequence[Template]) -> World:
+    """One world of templates, of which each then knows the others."""
+    world = World(templates)
+    for template in templates:
+        template.world = world
+    return world
+
+
+def is_left_out(value: Value) -> bool:
+    """Whether a property is not set, or whoever deploys may leave it empty."""
+    return not value.text or value.may_be("")
 
 
 def is_true(data: Any) -> bool:

@@ -780,6 +780,7 @@ class TestExistingVpcs:
             ({"log_retention": 365}, "log_retention is 365; allowed: a time as CloudWatch Logs has it"),
             ({"encryption_key": "alias/x"}, "encryption_key is 'alias/x'; allowed: a key"),
             ({"dual_stack": "yes"}, "dual_stack is 'yes'; allowed: True or False"),
+            ({"waivers": ["SC-NET-10"]}, "waivers is ['SC-NET-10']; allowed: a list of Waiver; write waivers=[Waiver("),
             ({"endpoints": {"logs": "vpce-1"}}, "endpoints['logs'] is 'vpce-1'; allowed: an endpoint"),
             ({"endpoint_zones": {"log": [0]}}, "endpoint_zones is 'log'; allowed: "),
         ],

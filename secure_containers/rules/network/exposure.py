@@ -79,7 +79,7 @@ def facing_load_balancers(world: World) -> Mapping[Place, Resource]:
             place: groups[group]
             for group in groups
             if isinstance(group, Resource)
-            for place in _targets(world, group)
+            for place in targets_of(world, group)
             if isinstance(place, Resource) and place.type == _BALANCER and groups[group] is not place
         }
     return found
@@ -126,23 +126,18 @@ def _led(world: World) -> Mapping[Place, list[Place]]:
     return found
 
 
-def _targets(world: World, group: Resource) -> Iterator[Place]:
+def targets_of(world: World, group: Resource) -> Iterator[Place]:
+    """What a target group leads to, as far as it says so itself."""
     for targets in group.get("Targets"):
         for target in targets.items():
-            for value in target.get("Id"):
-                yield from world.locate(value)
+            yield from world.places(target, "Id")
 
 
 def _forwarded(world: World, lists: list[Value]) -> Iterator[Place]:
     """The target groups to which actions lead."""
     for actions in lists:
         for action in actions.items():
-            values = action.get("TargetGroupArn")
-            values += [
-                value
-                for targets in action.get("ForwardConfig", "TargetGroups")
-                for target in targets.items()
-                for value in target.get("TargetGroupArn")
-            ]
-            for value in values:
-                yield from world.locate(value)
+            yield from world.places(action, "TargetGroupArn")
+            for targets in action.get("ForwardConfig", "TargetGroups"):
+                for target in targets.items():
+                    yield from world.places(target, "TargetGroupArn")

@@ -28,8 +28,15 @@ _ANY_PROTOCOL: Final = ("-1", "all")
 _TCP: Final = (*_ANY_PROTOCOL, "tcp", "6")
 
 
-Holding = tuple[Template, Given]
-"""What holds where something stands: conditions, which mean something in their own template only."""
+Holding = tuple[Template | None, Given]
+"""What holds where something stands: conditions, which mean something in their own template only; None: in two."""
+
+
+def both(one: Holding, other: Holding) -> Holding:
+    """Where two things hold."""
+    if one[0] is other[0] or not other[1]:
+        return one[0], one[1] | other[1]
+    return other if not one[1] else (None, one[1] | other[1])
 
 
 class Way(Enum):
@@ -345,14 +352,14 @@ def _subnets(world: World) -> dict[Place, Subnet]:
         for place in world.places(association, "SubnetId"):
             if place in found:
                 found[place].tables += [
-                    (table, (association.template, value.given))
+                    (table, _holding(value))
                     for value in association.get("RouteTableId")
                     for table in world.locate(value)
                 ]
     routes = _routes(world)
     for subnet in found.values():
         subnet.routes = [
-            replace(route, holding=_both(route.holding, holding))
+            replace(route, holding=both(route.holding, holding))
             for table, holding in subnet.tables
             for route in routes.get(table, ())
         ]
@@ -361,11 +368,6 @@ def _subnets(world: World) -> dict[Place, Subnet]:
             if place in found:
                 found[place].acl += world.places(association, "NetworkAclId")
     return found
-
-
-def _both(one: Holding, other: Holding) -> Holding:
-    """Where two things hold; of conditions of two templates, those of the first that has any."""
-    return (one[0], one[1] | other[1]) if one[0] is other[0] or not other[1] else other
 
 
 _TARGETS: Final[Mapping[str, Way]] = {
@@ -401,8 +403,7 @@ def _routes(world: World) -> Mapping[Place, list[Route]]:
                 leads = Way.ELSEWHERE if is_vpn or (name == "GatewayId" and "vgw-" in value.text) else way
                 for table in world.places(resource, "RouteTableId"):
                     found.setdefault(table, []).extend(
-                        Route(destination, leads, target, (resource.template, value.given))
-                        for destination in destinations
+                        Route(destination, leads, target, _holding(value)) for destination in destinations
                     )
     return found
 
@@ -432,7 +433,7 @@ def _endpoints(world: World) -> Mapping[tuple[Place | None, str | None], list[En
                 subnets=world.lists(resource, "SubnetIds"),
                 groups=world.lists(resource, "SecurityGroupIds"),
                 tables=[
-                    (place, (item.resource.template, item.given))
+                    (place, _holding(item))
                     for value in resource.get("RouteTableIds")
                     for each in world.follow(value)
                     for item in each.items()
@@ -456,9 +457,8 @@ def _groups(world: World, vpcs: Mapping[Place, Vpc], closed: Set[Place]) -> dict
             group.egress += _everywhere(here)
     for resource in world.of_type("AWS::EC2::SecurityGroup"):
         group = found[resource] = Group(resource)
-        for name, rules in (("SecurityGroupIngress", group.ingress), ("SecurityGroupEgress", group.egress)):
-            for rule in (item for values in resource.get(name) for item in values.items()):
-                rules.extend(_peers(world, rule, outwards=name == "SecurityGroupEgress"))
+        group.ingress += _rules_of(world, resource, outwards=False)
+        group.egress += _rules_of(world, resource, outwards=True)
         group.open_by_default = [
             value for value in resource.get("SecurityGroupEgress") if value.absent or value.data == []
         ]
@@ -478,24 +478,30 @@ def _add_standing_apart(world: World, groups: Mapping[Place, Group]) -> None:
                     # CloudFormation takes the default rule out when it adds another one (aws-cdk#987).
                     group.open_by_default.clear()
                 rules = group.egress if outwards else group.ingress
-                for properties in resource.properties(resource.given):
-                    rules += _peers(world, properties, outwards=outwards)
+                rules += _rules_of(world, resource, outwards=outwards)
 
 
 def rules_in(template: Template, *, outwards: bool) -> Iterator[Peer]:
     """Every rule of a security group that stands in a template, whichever group it is of."""
-    name = "Egress" if outwards else "Ingress"
-    for resource in template.of_type("AWS::EC2::SecurityGroup"):
-        for rule in (item for values in resource.get(f"SecurityGroup{name}") for item in values.items()):
-            yield from _peers(template.world, rule, outwards=outwards)
-    for resource in template.of_type(f"AWS::EC2::SecurityGroup{name}"):
-        for properties in resource.properties(resource.given):
-            yield from _peers(template.world, properties, outwards=outwards)
+    apart = "AWS::EC2::SecurityGroupEgress" if outwards else "AWS::EC2::SecurityGroupIngress"
+    for resource in template.of_type("AWS::EC2::SecurityGroup", apart):
+        yield from _rules_of(template.world, resource, outwards=outwards)
+
+
+def _rules_of(world: World, resource: Resource, *, outwards: bool) -> Iterator[Peer]:
+    """The rules that stand in a security group, or the one that is a resource of its own."""
+    if resource.type == "AWS::EC2::SecurityGroup":
+        lists = resource.get("SecurityGroupEgress" if outwards else "SecurityGroupIngress")
+        rules = [item for values in lists for item in values.items()]
+    else:
+        rules = resource.properties(resource.given)
+    for rule in rules:
+        yield from _peers(world, rule, outwards=outwards)
 
 
 def _everywhere(value: Value) -> Iterator[Peer]:
     for cidr in ANYWHERE:
-        yield Peer((0, 65535), (value.resource.template, value.given), value, cidr=cidr)
+        yield Peer((0, 65535), _holding(value), value, cidr=cidr)
 
 
 def _peers(world: World, rule: Value, *, outwards: bool) -> Iterator[Peer]:

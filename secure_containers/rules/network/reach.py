@@ -14,7 +14,17 @@ from typing import Final
 from secure_containers.rules.intrinsics import NOTHING_GIVEN, Given
 from secure_containers.rules.network.databases import Neighbour
 from secure_containers.rules.network.exposure import entering, facing_load_balancers, leaving
-from secure_containers.rules.network.model import EPHEMERAL, Endpoint, Holding, Network, Peer, Subnet, Way, network
+from secure_containers.rules.network.model import (
+    EPHEMERAL,
+    Endpoint,
+    Holding,
+    Network,
+    Peer,
+    Subnet,
+    Way,
+    both,
+    network,
+)
 from secure_containers.rules.network.needs import INTERNET, Ask, Need, Workload
 from secure_containers.rules.network.passage import refused
 from secure_containers.rules.network.services import FIPS_REGIONS, GATEWAYS, SERVICES
@@ -261,7 +271,7 @@ class _Proof:
     ) -> Outcome:
         for subnet, endpoints in zip(subnets, served, strict=True):
             lasting = [
-                _and(endpoint.holding, _and(of_endpoint, of_subnet))
+                both(endpoint.holding, both(of_endpoint, of_subnet))
                 for endpoint in endpoints
                 for table, of_subnet in subnet.tables
                 for led, of_endpoint in endpoint.tables
@@ -466,7 +476,7 @@ class _Proof:
     def _count(self, found: _Coverage, rule: Peer, far: _Far, vpc: Place | None, besides: Holding) -> None:
         """Add what one rule lets through."""
         where = f"whom the rule {rule.value.path} of {rule.value.resource.logical_id} means"
-        holding = _and(rule.holding, besides)
+        holding = both(rule.holding, besides)
         if rule.unknown:
             found.untold.append(where)
         elif rule.group is not None:
@@ -561,13 +571,6 @@ class _Proof:
             f"the network ACL of the subnet {name} does not let {said}",
             "Allow it in the network ACL; ACLs have no memory, so answers need their own entry (TCP 1024 to 65535).",
         )
-
-
-def _and(one: Holding, other: Holding) -> Holding:
-    """Where both hold. Conditions of two templates are never compared, so of two that have any the first is kept."""
-    if one[0] is other[0]:
-        return one[0], one[1] | other[1]
-    return other if not one[1] else one
 
 
 def _always(workload: Workload, holdings: Iterable[Holding], *, under: Holding | None = None) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from secure_containers.rules.intrinsics import NOTHING_GIVEN, Given
+from secure_containers.rules.network.exposure import targets_of
 from secure_containers.rules.network.needs import (
     WRITE_LOGS,
     Need,
@@ -38,7 +39,7 @@ def workloads(world: World) -> list[Workload]:
 def unplaced_tasks(world: World) -> list[Resource]:
     """Fargate task definitions that nothing in these templates runs."""
     placed = {place for service in world.of_type(*_SERVICE_TYPES) for place in world.places(service, "TaskDefinition")}
-    placed |= {place for _, parameters in _targets(world) for place in _task_of(world, parameters)}
+    placed |= {place for _, parameters in _targets(world) for place in world.places(parameters, _TASK)}
     return [
         definition
         for definition in world.of_type("AWS::ECS::TaskDefinition")
@@ -47,6 +48,7 @@ def unplaced_tasks(world: World) -> list[Resource]:
 
 
 _SERVICE_TYPES: Final = ("AWS::ECS::Service", "AWS::ECS::TaskSet")
+_TASK: Final = "TaskDefinitionArn"
 _FUNCTION_TYPES: Final = ("AWS::Lambda::Function", "AWS::Serverless::Function")
 
 
@@ -61,8 +63,7 @@ def _services(world: World, roles: Roles) -> Iterator[Workload]:
                     for balancers in service.get("LoadBalancers")
                     for balancer in balancers.items()
                     for name in ("TargetGroupArn", "LoadBalancerName")
-                    for value in balancer.get(name)
-                    for place in world.locate(value)
+                    for place in world.places(balancer, name)
                 ]
                 if any(is_true(value.data) for value in service.get("EnableExecuteCommand")):
                     asked = ask(service.template, _EXEC)
@@ -106,7 +107,7 @@ def _add_tasks(world: World, roles: Roles, workload: Workload, definitions: list
 
 def _scheduled_tasks(world: World, roles: Roles) -> Iterator[Workload]:
     for resource, parameters in _targets(world):
-        definitions = [place for place in _task_of(world, parameters) if isinstance(place, Resource)]
+        definitions = [place for place in world.places(parameters, _TASK) if isinstance(place, Resource)]
         fargate = _runs_on_fargate(
             parameters.get("LaunchType"), parameters.get("CapacityProviderStrategy"), definitions
         )
@@ -130,10 +131,6 @@ def _targets(world: World) -> Iterator[tuple[Resource, Value]]:
                 yield schedule, parameters
 
 
-def _task_of(world: World, parameters: Value) -> list[Place]:
-    return [place for value in parameters.get("TaskDefinitionArn") for place in world.locate(value)]
-
-
 def _awsvpc(parameters: Value) -> Iterator[Value]:
     """The network configuration, which the two services spell differently."""
     for name in ("AwsVpcConfiguration", "AwsvpcConfiguration"):
@@ -147,7 +144,7 @@ def _placed(world: World, resource: Resource, kind: str, configuration: Value) -
     return Workload(
         resource,
         kind,
-        [place for value in configuration.get("Subnets") for place in world.listed(value)],
+        world.lists(configuration, "Subnets"),
         _groups(world, configuration.get("SecurityGroups")),
         public_address=any(value.text == "ENABLED" for value in addresses),
         always_public=all(value.text == "ENABLED" for value in addresses),
@@ -187,7 +184,7 @@ def _functions(world: World, roles: Roles) -> Iterator[Workload]:
         for configuration in function.get("VpcConfig"):
             if configuration.absent:
                 continue
-            subnets = [place for value in configuration.get("SubnetIds") for place in world.listed(value)]
+            subnets = world.lists(configuration, "SubnetIds")
             if not subnets:
                 continue  # an empty configuration is none
             workload = Workload(
@@ -284,11 +281,8 @@ def _behind(world: World) -> Mapping[Place, list[Place]]:
     """The target groups of each function."""
     found: dict[Place, list[Place]] = {}
     for group in world.of_type("AWS::ElasticLoadBalancingV2::TargetGroup"):
-        for targets in group.get("Targets"):
-            for target in targets.items():
-                for value in target.get("Id"):
-                    for place in world.locate(value):
-                        found.setdefault(place, []).append(group)
+        for place in targets_of(world, group):
+            found.setdefault(place, []).append(group)
     return found
 
 
@@ -309,7 +303,7 @@ def _compute_environments(world: World, roles: Roles) -> Iterator[Workload]:
         workload = Workload(
             environment,
             "the compute environment",
-            [p for value in environment.get("ComputeResources", "Subnets") for p in world.listed(value)],
+            world.lists(environment, "ComputeResources", "Subnets"),
             _groups(world, environment.get("ComputeResources", "SecurityGroupIds")),
             public_address=job is not None and job.public_address,
             always_public=job is not None and job.always_public,

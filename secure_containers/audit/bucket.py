@@ -101,6 +101,46 @@ def access_log_bucket(scope: Construct, id: str) -> s3.Bucket:
     return bucket
 
 
+def let_write(
+    bucket: s3.Bucket,
+    service: str,
+    *,
+    sids: tuple[str, str],
+    checks: Sequence[str],
+    objects: str,
+    source: dict[str, str],
+) -> None:
+    """Let a service look at a bucket and write its files there, for one source.
+
+    Args:
+        bucket: the bucket.
+        service: the service's principal.
+        sids: the names of the two statements, what it looks at and what it writes.
+        checks: the actions by which it looks at the bucket.
+        objects: the files that it writes.
+        source: the condition keys that say for whom, and their values.
+    """
+    principals = [iam.ServicePrincipal(service)]
+    bucket.add_to_resource_policy(
+        iam.PolicyStatement(
+            sid=sids[0],
+            principals=principals,
+            actions=list(checks),
+            resources=[bucket.bucket_arn],
+            conditions={"StringEquals": source},
+        )
+    )
+    bucket.add_to_resource_policy(
+        iam.PolicyStatement(
+            sid=sids[1],
+            principals=principals,
+            actions=["s3:PutObject"],
+            resources=[bucket.arn_for_objects(objects)],
+            conditions={"StringEquals": {**source, "s3:x-amz-acl": "bucket-owner-full-control"}},
+        )
+    )
+
+
 def outside(stack: Stack, organization_id: str) -> dict[str, object]:
     """The condition for callers outside the organization; with a mistyped id, the own account still gets in."""
     return {

@@ -16,7 +16,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from secure_containers.audit.bucket import audit_bucket
+from secure_containers.audit.bucket import audit_bucket, let_write
 from secure_containers.audit.rules import CONFIG_RULES, ConfigRule, conformance_pack_template
 from secure_containers.audit.settings import known_region
 from secure_containers.custom_resource import Job, own_custom_resource
@@ -84,7 +84,14 @@ class Recorder(Construct):
                 expiration=Duration.days(retention_days), noncurrent_version_expiration=Duration.days(1)
             ),
         )
-        self._let_write(stack)
+        let_write(
+            self.bucket,
+            _SERVICE,
+            sids=("ConfigChecks", "ConfigWrite"),
+            checks=["s3:GetBucketAcl", "s3:ListBucket"],
+            objects=f"AWSLogs/{stack.account}/Config/*",
+            source={"aws:SourceAccount": stack.account},
+        )
         # The service's own role, which Security Hub asks for (Config.1), has what the recorder needs and grows with it;
         # a role of ours would need a managed policy of AWS's, and no less.
         role = stack.format_arn(service="iam", region="", resource="role", resource_name=_ROLE)
@@ -127,28 +134,6 @@ class Recorder(Construct):
                 each.node.add_dependency(self.bucket.policy)
             # They hold no data, and kept they would be in the way of the next deployment: there can be one only.
             each.apply_removal_policy(RemovalPolicy.DESTROY)
-
-    def _let_write(self, stack: Stack) -> None:
-        service = iam.ServicePrincipal(_SERVICE)
-        own = {"aws:SourceAccount": stack.account}
-        self.bucket.add_to_resource_policy(
-            iam.PolicyStatement(
-                sid="ConfigChecks",
-                principals=[service],
-                actions=["s3:GetBucketAcl", "s3:ListBucket"],
-                resources=[self.bucket.bucket_arn],
-                conditions={"StringEquals": own},
-            )
-        )
-        self.bucket.add_to_resource_policy(
-            iam.PolicyStatement(
-                sid="ConfigWrite",
-                principals=[service],
-                actions=["s3:PutObject"],
-                resources=[self.bucket.arn_for_objects(f"AWSLogs/{stack.account}/Config/*")],
-                conditions={"StringEquals": {**own, "s3:x-amz-acl": "bucket-owner-full-control"}},
-            )
-        )
 
 
 class Rules(Construct):

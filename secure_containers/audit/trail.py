@@ -17,7 +17,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from secure_containers.audit.bucket import audit_bucket
+from secure_containers.audit.bucket import audit_bucket, let_write
 from secure_containers.custom_resource import as_found
 from secure_containers.logs import encrypted_log_group
 from secure_containers.waivers import Waiver, waive
@@ -67,7 +67,14 @@ class Trail(Construct):
                 noncurrent_version_expiration=Duration.days(1),
             ),
         )
-        self._let_write(stack, arn)
+        let_write(
+            self.bucket,
+            _SERVICE,
+            sids=("CloudTrailAclCheck", "CloudTrailWrite"),
+            checks=["s3:GetBucketAcl"],
+            objects=f"AWSLogs/{stack.account}/*",
+            source={"aws:SourceArn": arn},
+        )
         self.log_group = encrypted_log_group(self, "Logs", key=key, retention=log_retention)
         role, policy = self._writer(stack)
         self.trail = cloudtrail.CfnTrail(
@@ -92,28 +99,6 @@ class Trail(Construct):
         if self.bucket.policy is not None:
             self.trail.node.add_dependency(self.bucket.policy)
         self.trail.node.add_dependency(policy)
-
-    def _let_write(self, stack: Stack, arn: str) -> None:
-        condition = {"aws:SourceArn": arn}
-        trail = iam.ServicePrincipal(_SERVICE)
-        self.bucket.add_to_resource_policy(
-            iam.PolicyStatement(
-                sid="CloudTrailAclCheck",
-                principals=[trail],
-                actions=["s3:GetBucketAcl"],
-                resources=[self.bucket.bucket_arn],
-                conditions={"StringEquals": condition},
-            )
-        )
-        self.bucket.add_to_resource_policy(
-            iam.PolicyStatement(
-                sid="CloudTrailWrite",
-                principals=[trail],
-                actions=["s3:PutObject"],
-                resources=[self.bucket.arn_for_objects(f"AWSLogs/{stack.account}/*")],
-                conditions={"StringEquals": {**condition, "s3:x-amz-acl": "bucket-owner-full-control"}},
-            )
-        )
 
     def _writer(self, stack: Stack) -> tuple[iam.Role, iam.ManagedPolicy]:
         role = iam.Role(

@@ -11,15 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast
 
-from aws_cdk import CfnResource, CustomResource, Duration, RemovalPolicy, Stack
+from aws_cdk import CustomResource, Duration, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from constructs import Construct, IConstruct
 
 from secure_containers.errors import invalid
-from secure_containers.logs import encrypted_log_group
+from secure_containers.function import own_function
 from secure_containers.waivers import Waiver, waive
 
 _CODE: Final = Path(__file__).parent / "custom_resources"
@@ -172,63 +171,22 @@ def _made(stack: Stack, job: Job, key: kms.IKey) -> IConstruct:
 
 
 def _make(scope: Construct, job: Job, key: kms.IKey) -> None:
-    # As long as keys are: a log group whose key is gone cannot be read.
-    removal = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
-    group = encrypted_log_group(scope, "Logs", key=key, retention=logs.RetentionDays.ONE_YEAR, removal_policy=removal)
-    role = iam.Role(
+    own_function(
         scope,
-        "Role",
-        # Lambda calls with no source that a condition could name.
-        assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+        name=job.name,
         description=job.description,
-    )
-    policy = iam.ManagedPolicy(
-        role,
-        "Policy",
-        description=f"What every call of {job.name} needs",
-        roles=[role],
-        statements=[
-            iam.PolicyStatement(actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[group.log_group_arn]),
-        ],
-    )
-    if job.unbound_actions:
-        policy.add_statements(iam.PolicyStatement(actions=list(job.unbound_actions), resources=["*"]))
-        reason = (
-            f"{' and '.join(job.unbound_actions)} have no resource level; the rest of this policy names a log group"
-        )
-        waive(policy, Waiver("AwsSolutions-IAM5[Resource::*]", reason=reason))
-    function = lambda_.Function(
-        scope,
-        "Function",
-        description=job.description,
-        runtime=lambda_.Runtime.PYTHON_3_14,
-        architecture=lambda_.Architecture.ARM_64,
-        code=lambda_.Code.from_asset(str(_CODE), exclude=["__pycache__", "*.pyc", "__init__.py"]),
+        code=_CODE,
         handler="answer.handler",
+        key=key,
         environment={"JOB": job.module},
         timeout=Duration.minutes(job.minutes),
-        memory_size=256,
-        role=role,
-        log_group=group,
-        retry_attempts=0,  # CloudFormation hears of a failure at once, and asks again by itself where it makes sense
-    )
-    # CDK lets it wait for its role and the policy: for the one it waits anyway, the other its callers wait for.
-    cast("CfnResource", function.node.default_child).add_deletion_override("DependsOn")
-    waive(
-        function,
-        Waiver(
-            "NIST.800.53.R5-LambdaConcurrency",
-            reason="CloudFormation alone calls it, seldom; what one reserves, the account's other functions lose, "
-            "and a new account has nothing to reserve",
-        ),
-        Waiver(
-            "NIST.800.53.R5-LambdaDLQ",
-            reason="it answers CloudFormation itself, which fails the deployment if it does not; a queue would be read "
-            "by nobody",
-        ),
-        Waiver(
-            "NIST.800.53.R5-LambdaInsideVPC",
-            reason="it calls AWS's public endpoints and CloudFormation's bucket and takes no traffic; the network that "
-            "it sets up may not exist yet",
-        ),
+        unbound_actions=job.unbound_actions,
+        reasons={
+            "NIST.800.53.R5-LambdaConcurrency": "CloudFormation alone calls it, seldom; what one reserves, the "
+            "account's other functions lose, and a new account has nothing to reserve",
+            "NIST.800.53.R5-LambdaDLQ": "it answers CloudFormation itself, which fails the deployment if it does not; "
+            "a queue would be read by nobody",
+            "NIST.800.53.R5-LambdaInsideVPC": "it calls AWS's public endpoints and CloudFormation's bucket and takes "
+            "no traffic; the network that it sets up may not exist yet",
+        },
     )

@@ -17,8 +17,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from secure_containers.audit.alarms import Alarms, alarm_topic
-from secure_containers.audit.bucket import access_log_bucket
+from secure_containers.alarms import Alarms, alarm_topic
 from secure_containers.audit.configuration import Recorder, Rules
 from secure_containers.audit.detection import detector, inspector_on
 from secure_containers.audit.parts import AuditPart, VpcBlockMode, VpcExclusionMode
@@ -36,6 +35,7 @@ from secure_containers.audit.settings import (
 )
 from secure_containers.audit.trail import Trail
 from secure_containers.audit.watched import FILTERS, Own, events
+from secure_containers.buckets import access_log_bucket
 from secure_containers.ecr import ScanSeverity
 from secure_containers.errors import check_type, invalid
 from secure_containers.rules.partitions import partition_of
@@ -201,6 +201,7 @@ class AuditBaseline(Construct):
             self.topic = topic or alarm_topic(
                 self,
                 "Topic",
+                display_name="Audit alarms",
                 rotation=self._rotation,
                 removal=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE if kept else RemovalPolicy.DESTROY,
                 organization_id=organization_id,
@@ -347,7 +348,14 @@ class AuditBaseline(Construct):
         self.conformance_pack = Rules(self, "Rules", recorder=recorder, as_pack=as_pack).pack
 
     def _watch(self, trusted_accounts: Sequence[str], severity: ScanSeverity) -> None:
-        self._alarms = Alarms(self, "Alarms", topic=self.topic)
+        self._alarms = Alarms(
+            self,
+            "Alarms",
+            topic=self.topic,
+            namespace="SecureContainers/Audit",
+            undelivered="Events did not reach the topic (unusual-access-alarms). Read them in the queue, and see "
+            "whether the policies of the topic and its key let EventBridge in",
+        )
         if self.log_group is None:
             elsewhere = ", ".join(watched.id for watched in FILTERS)
             Annotations.of(self).add_warning_v2(
@@ -364,7 +372,12 @@ class AuditBaseline(Construct):
             prefix=name_prefix(self),
         )
         for event in events(Stack.of(self).account, trusted_accounts, severity, own):
-            self._alarms.add_event(event)
+            self._alarms.add_event(
+                event.id,
+                pattern=event.pattern,
+                description=event.description,
+                read_only_calls=event.read_only_calls,
+            )
         self.dashboard = self._alarms.dashboard()
 
     def _watch_trail(self, log_group: logs.ILogGroup) -> None:

@@ -1,30 +1,15 @@
-"""The buckets that hold audit data: encrypted, versioned, by TLS only, and kept from everybody's deletion."""
+"""The buckets that hold audit data: private ones, from which nobody deletes and to which services alone write."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
-from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from secure_containers.waivers import Waiver, waive
-
-_ACCESS_LOG_DAYS: Final = 400
-_DELETIONS: Final = (
-    "s3:BypassGovernanceRetention",
-    "s3:DeleteBucket",
-    "s3:DeleteObject",
-    "s3:DeleteObjectVersion",
-)
-_NOT_REPLICATED: Final = Waiver(
-    "NIST.800.53.R5-S3BucketReplicationEnabled",
-    reason="a copy in the same account and Region would not protect from what replication is for; one elsewhere needs "
-    "a bucket that this stack cannot make",
-)
+from secure_containers.buckets import DELETIONS, deny, private_bucket
 
 
 def audit_bucket(
@@ -38,65 +23,21 @@ def audit_bucket(
     object_lock: s3.ObjectLockRetention | None = None,
 ) -> s3.Bucket:
     """A bucket to which services write, from which nobody deletes, and whose every reader is logged."""
-    bucket = s3.Bucket(
+    bucket = private_bucket(
         scope,
         id,
-        encryption=s3.BucketEncryption.KMS,
-        encryption_key=key,
-        bucket_key_enabled=True,
-        block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-        object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-        enforce_ssl=True,
-        versioned=True,
-        object_lock_enabled=object_lock is not None or None,
-        object_lock_default_retention=object_lock,
-        lifecycle_rules=[lifecycle],
-        server_access_logs_bucket=access_logs,
-        server_access_logs_prefix=f"{scope.node.id}/",
-        # Also when its own creation fails: services write at once, and a bucket that holds something cannot be deleted.
-        removal_policy=RemovalPolicy.RETAIN,
+        key=key,
+        access_logs=access_logs,
+        organization_id=organization_id,
+        lifecycle=lifecycle,
+        object_lock=object_lock,
     )
-    _deny(bucket, "DenyDeletion", _DELETIONS, {})
-    _deny(
+    deny(bucket, "DenyDeletion", DELETIONS, {})
+    deny(
         bucket,
         "DenyWritesByOthersThanServices",
         ["s3:PutObject"],
         {"Bool": {"aws:PrincipalIsAWSService": "false"}},
-    )
-    if organization_id is not None:
-        _deny(bucket, "DenyOutsideOrganization", ["s3:*"], outside(Stack.of(scope), organization_id))
-    if bucket.policy is not None:
-        # What protects the data stays with it.
-        bucket.policy.apply_removal_policy(RemovalPolicy.RETAIN)
-    waive(bucket, _NOT_REPLICATED)
-    return bucket
-
-
-def access_log_bucket(scope: Construct, id: str) -> s3.Bucket:
-    """Where the access logs of the other buckets go, and from which nobody deletes them."""
-    bucket = s3.Bucket(
-        scope,
-        id,
-        encryption=s3.BucketEncryption.S3_MANAGED,
-        block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-        object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-        enforce_ssl=True,
-        versioned=True,
-        lifecycle_rules=[
-            s3.LifecycleRule(expiration=Duration.days(_ACCESS_LOG_DAYS), noncurrent_version_expiration=Duration.days(1))
-        ],
-        removal_policy=RemovalPolicy.RETAIN,
-    )
-    _deny(bucket, "DenyDeletion", _DELETIONS, {})
-    if bucket.policy is not None:
-        bucket.policy.apply_removal_policy(RemovalPolicy.RETAIN)
-    waive(
-        bucket,
-        _NOT_REPLICATED,
-        Waiver(
-            "NIST.800.53.R5-S3DefaultEncryptionKMS",
-            reason="S3 delivers access logs only to buckets that it encrypts with keys of its own (SSE-S3)",
-        ),
     )
     return bucket
 
@@ -137,29 +78,5 @@ def let_write(
             actions=["s3:PutObject"],
             resources=[bucket.arn_for_objects(objects)],
             conditions={"StringEquals": {**source, "s3:x-amz-acl": "bucket-owner-full-control"}},
-        )
-    )
-
-
-def outside(stack: Stack, organization_id: str) -> dict[str, object]:
-    """The condition for callers outside the organization; with a mistyped id, the own account still gets in."""
-    return {
-        "StringNotEqualsIfExists": {
-            "aws:PrincipalOrgID": organization_id,
-            "aws:PrincipalAccount": stack.account,
-        },
-        "BoolIfExists": {"aws:PrincipalIsAWSService": "false"},
-    }
-
-
-def _deny(bucket: s3.Bucket, sid: str, actions: Sequence[str], conditions: dict[str, object]) -> None:
-    bucket.add_to_resource_policy(
-        iam.PolicyStatement(
-            sid=sid,
-            effect=iam.Effect.DENY,
-            principals=[iam.AnyPrincipal()],
-            actions=list(actions),
-            resources=[bucket.bucket_arn, bucket.arn_for_objects("*")],
-            conditions=conditions,
         )
     )

@@ -20,18 +20,16 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from secure_containers.audit.bucket import outside
-from secure_containers.audit.watched import Event
+from secure_containers.organization import outside
 from secure_containers.waivers import Waiver, waive
 
-_NAMESPACE: Final = "SecureContainers/Audit"
 _PERIOD: Final = Duration.minutes(5)
 _EVENTS: Final = "events.amazonaws.com"
 _ALARMS: Final = "cloudwatch.amazonaws.com"
 
 
 def alarm_topic(
-    scope: Construct, id: str, *, rotation: bool, removal: RemovalPolicy, organization_id: str | None
+    scope: Construct, id: str, *, display_name: str, rotation: bool, removal: RemovalPolicy, organization_id: str | None
 ) -> sns.Topic:
     """A topic with a key of its own, since what EventBridge needs of the key can be bound to no source."""
     key = kms.Key(
@@ -41,7 +39,7 @@ def alarm_topic(
         enable_key_rotation=rotation,
         removal_policy=removal,
     )
-    topic = sns.Topic(scope, id, display_name="Audit alarms", master_key=key, enforce_ssl=True)
+    topic = sns.Topic(scope, id, display_name=display_name, master_key=key, enforce_ssl=True)
     if organization_id is not None:
         topic.add_to_resource_policy(
             iam.PolicyStatement(
@@ -61,38 +59,65 @@ def alarm_topic(
 class Alarms(Construct):
     """The way to the topic, a queue for what does not get there, and the alarms and rules that use both."""
 
-    def __init__(self, scope: Construct, id: str, *, topic: sns.ITopic) -> None:
+    def __init__(self, scope: Construct, id: str, *, topic: sns.ITopic, namespace: str, undelivered: str) -> None:
         super().__init__(scope, id)
         self._topic = topic
+        self._namespace = namespace
         self._allow_topic()
         self.undelivered = self._queue()
         self._board: cloudwatch.Dashboard | None = None
         self._alarms: list[cloudwatch.Alarm] = []
-        self._alarm(
+        self.add(
             "Undelivered",
             metric=self.undelivered.metric_approximate_number_of_messages_visible(period=_PERIOD, statistic="Maximum"),
-            description="Events did not reach the topic (unusual-access-alarms). Read them in the queue, and see "
-            "whether the policies of the topic and its key let EventBridge in",
-            threshold=1,
+            description=undelivered,
         )
+
+    def add(
+        self,
+        id: str,
+        *,
+        metric: cloudwatch.IMetric,
+        description: str,
+        threshold: float = 1,
+        evaluation_periods: int = 1,
+        scope: Construct | None = None,
+    ) -> cloudwatch.Alarm:
+        """An alarm on a metric, at the threshold or above it, in each of so many periods one after the other."""
+        alarm = cloudwatch.Alarm(
+            scope or self,
+            id,
+            metric=metric,
+            threshold=threshold,
+            evaluation_periods=evaluation_periods,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,  # a filter that finds nothing writes nothing
+            alarm_description=description,
+        )
+        alarm.add_alarm_action(actions.SnsAction(self._topic))
+        self._alarms.append(alarm)
+        self._show(id, [alarm], height=2)
+        return alarm
 
     def add_filter(
         self, id: str, *, log_group: logs.ILogGroup, pattern: str, description: str, threshold: int
     ) -> cloudwatch.Alarm:
-        """An alarm on events of a trail's log group."""
+        """An alarm on events of a log group, such as a trail's."""
         found = logs.MetricFilter(
             self,
             f"{id}Filter",
             log_group=log_group,
             filter_pattern=logs.FilterPattern.literal(pattern),
-            metric_namespace=_NAMESPACE,
+            metric_namespace=self._namespace,
             metric_name=id,
             metric_value="1",
         )
         metric = found.metric(statistic="Sum", period=_PERIOD)
-        return self._alarm(id, metric=metric, description=description, threshold=threshold)
+        return self.add(id, metric=metric, description=description, threshold=threshold)
 
-    def add_event(self, watched: Event) -> events.CfnRule:
+    def add_event(
+        self, id: str, *, pattern: Mapping[str, object], description: str, read_only_calls: bool = False
+    ) -> events.CfnRule:
         """A rule that sends an event to the topic. CDK's own rule does not know the state for calls that only read."""
         target = events.CfnRule.TargetProperty(
             id="Topic",
@@ -101,10 +126,10 @@ class Alarms(Construct):
         )
         return events.CfnRule(
             self,
-            watched.id,
-            description=watched.description,
-            event_pattern=watched.pattern,
-            state="ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS" if watched.read_only_calls else "ENABLED",
+            id,
+            description=description,
+            event_pattern=pattern,
+            state="ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS" if read_only_calls else "ENABLED",
             targets=[target],
         )
 
@@ -119,22 +144,6 @@ class Alarms(Construct):
             self._board.add_widgets(
                 cloudwatch.AlarmStatusWidget(title=title, alarms=list(alarms), width=24, height=height)
             )
-
-    def _alarm(self, id: str, *, metric: cloudwatch.Metric, description: str, threshold: float) -> cloudwatch.Alarm:
-        alarm = cloudwatch.Alarm(
-            self,
-            id,
-            metric=metric,
-            threshold=threshold,
-            evaluation_periods=1,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,  # a filter that finds nothing writes nothing
-            alarm_description=description,
-        )
-        alarm.add_alarm_action(actions.SnsAction(self._topic))
-        self._alarms.append(alarm)
-        self._show(id, [alarm], height=2)
-        return alarm
 
     def _queue(self) -> sqs.Queue:
         queue = sqs.Queue(

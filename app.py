@@ -6,6 +6,7 @@ from aws_cdk import App, Tags
 
 from secure_containers import Pack, enforce
 from stacks.audit_baseline import AccountAudit
+from stacks.batch_jobs import BatchJobs
 from stacks.image_repositories import ImageRepositories
 from stacks.network import Network
 from stacks.options import OptionError, Options
@@ -16,6 +17,7 @@ def build(app: App, options: Options) -> None:
     env, organization = options.environment, options.organization
     ImageRepositories(app, "ImageRepositories", env=env, organization_id=organization, severity=options.severity)
     Network(app, "Network", env=env, organization_id=organization)
+    BatchJobs(app, "BatchJobs", env=env, organization_id=organization, digest=options.digest)
     AccountAudit(
         app,
         "AccountAudit",

@@ -15,6 +15,9 @@ from typing import Any, Final, TypeVar
 
 Key = TypeVar("Key")
 
+_MOST_GROWTH: Final = 1.25
+"""Time for one, among many against among few: linear, with room for noise."""
+
 HERE: Final = Path(__file__).parent
 BIN: Final = Path(sys.executable).parent
 """Where the environment's programs are, Node among them."""
@@ -61,6 +64,19 @@ class Part:
     goals: Sequence[Goal]
 
 
+def at_most(aim: str, most: float, found: Mapping[int, float], form: str = "{:.2f}") -> Goal:
+    """A goal for all numbers of something; `aim` has a place for the most that is allowed."""
+    measured = ", ".join(f"{form.format(value)} at {number:,}" for number, value in found.items())
+    return Goal(aim.format(most), measured, all(value <= most for value in found.values()))
+
+
+def linear(what: str, each: str, costs: Mapping[int, float]) -> Goal:
+    """A goal for what each costs among few and among many, the first and the last of these numbers."""
+    (few, little), *_, (many, much) = costs.items()
+    aim = f"{what}: {each} costs at most {_MOST_GROWTH:g} times as much among {many:,} as among {few:,}"
+    return Goal(aim, f"{much / little:.2f} times", much / little <= _MOST_GROWTH)
+
+
 def in_turns(things: Sequence[Key], run: Callable[[Key], Any], repetitions: int) -> dict[Key, list[Any]]:
     """The results of running each thing so often; the order turns round, so that a busy minute hits all alike."""
     results: dict[Key, list[Any]] = {thing: [] for thing in things}
@@ -71,10 +87,17 @@ def in_turns(things: Sequence[Key], run: Callable[[Key], Any], repetitions: int)
 
 
 def run_script(name: str, *arguments: str) -> dict[str, Any]:
-    """Run a timed program of this folder; it prints what it measured as JSON on its last line."""
+    """Run a timed program of this folder; it prints what it measured as JSON on its last line.
+
+    Those of `samples` find the modules of this folder too.
+    """
     tell(" ".join((name, *(Path(argument).name for argument in arguments))))
     done = subprocess.run(
-        [sys.executable, HERE / name, *arguments], env=ENVIRONMENT, capture_output=True, text=True, check=False
+        [sys.executable, HERE / name, *arguments],
+        env={**ENVIRONMENT, "PYTHONPATH": str(HERE)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         raise RuntimeError(f"{name} {' '.join(arguments)} failed:\n{done.stderr}")

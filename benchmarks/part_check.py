@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from measure import BIN, HERE, Goal, Part, Samples, in_turns, run_command, run_script, samples, table, tell
+from measure import BIN, HERE, Goal, Part, Samples, in_turns, linear, run_command, run_script, samples, table, tell
 from templates import template
 
 _VENV: Final = HERE / ".venv"
@@ -22,8 +22,6 @@ _INSTALLED: Final = _VENV / ".installed"
 _SIZES: Final = (500, 5_000)
 _RULES_REPETITIONS: Final = 7
 _LEAST_FASTER: Final = 20
-_MOST_GROWTH: Final = 1.25
-"""Time a resource, large template against small one: linear, with room for noise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +57,9 @@ def measure_check() -> Part:
         for size, path in paths.items():
             path.write_text(json.dumps(template(size), indent=1), "utf-8")
         tools, faster = _tools(paths)
-        rules, growth = _rules(paths)
-    return Part("Check", [*tools, "", *rules], [_faster_goal(faster), _linear_goal(growth)])
+        rules, costs = _rules(paths)
+    goals = [_faster_goal(faster), linear("the rules are linear", "a resource", costs)]
+    return Part("Check", [*tools, "", *rules], goals)
 
 
 def _tools(paths: Mapping[int, Path]) -> tuple[list[str], list[tuple[int, float]]]:
@@ -87,8 +86,8 @@ def _tools(paths: Mapping[int, Path]) -> tuple[list[str], list[tuple[int, float]
     return lines, faster
 
 
-def _rules(paths: Mapping[int, Path]) -> tuple[list[str], float]:
-    """The rules' own time, and by how much a resource costs more in the larger template."""
+def _rules(paths: Mapping[int, Path]) -> tuple[list[str], dict[int, float]]:
+    """The rules' own time, and by size what a resource costs."""
     results = in_turns(list(paths), lambda size: run_script("time_rules.py", str(paths[size])), _RULES_REPETITIONS)
     each = {size: samples(found, "seconds").median / size * 1e6 for size, found in results.items()}
     collecting = {size: samples(found, "collecting").median / size * 1e6 for size, found in results.items()}
@@ -98,8 +97,7 @@ def _rules(paths: Mapping[int, Path]) -> tuple[list[str], float]:
         "",
         *table(["resources", "microseconds a resource", "of which Python's garbage collector"], rows),
     ]
-    small, large = _SIZES
-    return lines, each[large] / each[small]
+    return lines, each
 
 
 def install_checkov() -> None:
@@ -156,9 +154,3 @@ def _faster_goal(faster: list[tuple[int, float]]) -> Goal:
         measured,
         all(ratio >= _LEAST_FASTER for _, ratio in faster),
     )
-
-
-def _linear_goal(growth: float) -> Goal:
-    sizes = f"among {_SIZES[1]:,} as among {_SIZES[0]:,}"
-    aim = f"the rules are linear: a resource costs at most {_MOST_GROWTH:g} times as much {sizes}"
-    return Goal(aim, f"{growth:.2f} times", growth <= _MOST_GROWTH)

@@ -8,7 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from measure import Goal, Part, in_turns, run_script, samples, table
+from against_plain import calls, lines_of_ours
+from measure import Part, at_most, in_turns, run_script, samples, table
 
 _REPETITIONS: Final = {1: 9, 10: 9, 100: 7, 500: 5}
 """By number of repositories: short runs swing more and cost less."""
@@ -26,8 +27,8 @@ def measure_synth() -> Part:
     ratios = {number: synths.ratio for number, synths in found.items()}
     shares = {number: synths.share for number, synths in found.items()}
     goals = [
-        _at_most("ours takes at most {:.2f} times plain aws_cdk", _MOST_OVER_PLAIN, ratios, "{:.2f}"),
-        _at_most(
+        at_most("ours takes at most {:.2f} times plain aws_cdk", _MOST_OVER_PLAIN, ratios),
+        at_most(
             "all rules take at most {:.0%} of the synth (without the plugin around them: see below)",
             _MOST_FOR_RULES,
             shares,
@@ -119,24 +120,11 @@ def _require_same_resources() -> None:
         )
 
 
-def _at_most(aim: str, most: float, found: Mapping[int, float], form: str) -> Goal:
-    measured = ", ".join(f"{form.format(value)} at {number}" for number, value in found.items())
-    return Goal(aim.format(most), measured, all(value <= most for value in found.values()))
-
-
 def _bridge() -> list[str]:
     plain, ours = (run_script("count_bridge.py", flavour) for flavour in ("plain", "ours"))
-    rows = [
-        [f"`{each['place']}`", each["what"], f"{each['calls']:g}", f"{each['milliseconds']:.2f}"]
-        for each in ours["lines"]
-    ]
-    calls = [
-        f"{each['crossings']:g} calls ({each['milliseconds']:.1f} ms with the Python around them)"
-        for each in (plain, ours)
-    ]
     return [
         "Most of a synth's time is calls from Python to Node, and their number does not swing with the machine's load.",
-        f"One repository takes {calls[0]} in plain aws_cdk and {calls[1]} in ours:",
+        f"One repository takes {calls(plain)} in plain aws_cdk and {calls(ours)} in ours:",
         "",
-        *table(["line of ours", "call", "calls a repository", "ms"], rows),
+        *lines_of_ours(ours, "repository"),
     ]

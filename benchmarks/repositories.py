@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from apps import in_stacks
 from aws_cdk import App, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_kms as kms
@@ -15,7 +16,6 @@ from secure_containers import SecureEcrRepository
 
 PER_STACK: Final = 250
 """A repository and its key are two resources, and a stack takes 500."""
-_CDK_JSON: Final = Path(__file__).parent.parent / "cdk.json"
 
 
 def secured(stack: Stack, id: str, _: str) -> None:
@@ -44,18 +44,10 @@ def plain(stack: Stack, id: str, path: str) -> None:
     )
 
 
-def new_app(folder: str) -> App:
-    """An app as the CDK CLI would start it, without the validation that CDK itself brings."""
-    context = json.loads(_CDK_JSON.read_text("utf-8"))["context"]
-    return App(builtin_cloud_formation_validation=False, analytics_reporting=False, context=context, outdir=folder)
-
-
 def add_stacks(app: App, make: Callable[[Stack, str, str], None], number: int) -> None:
-    for first in range(0, number, PER_STACK):
-        name = f"Repositories{first}"
-        stack = Stack(app, name)
-        for each in range(first, min(first + PER_STACK, number)):
-            make(stack, f"Images{each}", f"{name}/Images{each}")
+    for stack, numbers in in_stacks(app, "Repositories", number, PER_STACK):
+        for each in numbers:
+            make(stack, f"Images{each}", f"Repositories{numbers.start}/Images{each}")
 
 
 def comparable(template: Path) -> list[Any]:

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from apps import new_app
 from aws_cdk import IPolicyValidationContext, PolicyValidationPluginReport, Validations
-from repositories import add_stacks, new_app, plain, secured
+from repositories import add_stacks, plain, secured
 
 from secure_containers.check.loader import load_stack
 from secure_containers.rules import RULES, evaluate

@@ -61,13 +61,13 @@ class Alarms(Construct):
 
     def __init__(self, scope: Construct, id: str, *, topic: sns.ITopic, namespace: str, undelivered: str) -> None:
         super().__init__(scope, id)
-        self._topic = topic
+        self._topic, self._action = topic, actions.SnsAction(topic)
         self._namespace = namespace
         self._allow_topic()
         self.undelivered = self._queue()
         self._board: cloudwatch.Dashboard | None = None
         self._alarms: list[cloudwatch.Alarm] = []
-        self.add(
+        self.undelivered_alarm = self.add(
             "Undelivered",
             metric=self.undelivered.metric_approximate_number_of_messages_visible(period=_PERIOD, statistic="Maximum"),
             description=undelivered,
@@ -94,7 +94,7 @@ class Alarms(Construct):
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,  # a filter that finds nothing writes nothing
             alarm_description=description,
         )
-        alarm.add_alarm_action(actions.SnsAction(self._topic))
+        alarm.add_alarm_action(self._action)
         self._alarms.append(alarm)
         self._show(id, [alarm], height=2)
         return alarm

@@ -31,6 +31,14 @@ _NOT_REPLICATED: Final = Waiver(
 )
 
 
+def log_by_bucket_policy(construct: Construct) -> None:
+    """Let S3 log access by a bucket policy, also in apps that do not set this flag: without it CDK asks for an ACL.
+
+    To be called before the construct has children.
+    """
+    construct.node.set_context("@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy", True)  # noqa: FBT003 - a flag is on
+
+
 def private_bucket(
     scope: Construct,
     id: str,

@@ -19,7 +19,7 @@ from constructs import Construct, IConstruct
 
 from secure_containers.errors import invalid
 from secure_containers.function import own_function
-from secure_containers.waivers import Waiver, waive
+from secure_containers.waivers import Waiver, as_found, waive
 
 _CODE: Final = Path(__file__).parent / "custom_resources"
 _ANSWER_AND_START: Final = Duration.minutes(2)
@@ -144,19 +144,6 @@ def prefix_lists(scope: Construct, id: str, *, key: kms.IKey) -> CustomResource:
         key=key,
         properties={"Action": "PrefixLists", "Region": Stack.of(scope).region},
     )
-
-
-def as_found(stack: Stack, text: str) -> str:
-    """A text with tokens as cdk-nag writes it into the id of a finding."""
-    resolved = stack.resolve(text)
-    if isinstance(resolved, str):
-        return resolved
-    return "".join(part if isinstance(part, str) else f"<{_name(part)}>" for part in resolved["Fn::Join"][1])
-
-
-def _name(reference: Mapping[str, object]) -> str:
-    (target,) = reference.values()
-    return ".".join(map(str, target)) if isinstance(target, list) else str(target)
 
 
 def _made(stack: Stack, job: Job, key: kms.IKey) -> IConstruct:

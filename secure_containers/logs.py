@@ -1,15 +1,23 @@
 """Log groups that are encrypted, bounded in time and kept.
 
-Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
+Sources: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html and
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
 """
 
 from __future__ import annotations
+
+from typing import Final, cast
+from weakref import WeakKeyDictionary, WeakSet
 
 from aws_cdk import ArnFormat, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from constructs import Construct
+
+_EVENTS_POLICY: Final = "EventsToLogs"
+_ALLOWED: Final[WeakKeyDictionary[kms.IKey, WeakSet[Stack]]] = WeakKeyDictionary()
+"""For the log groups of which stacks each key may be used already."""
 
 
 def encrypted_log_group(
@@ -39,8 +47,12 @@ def encrypted_log_group(
 def allow_logs(key: kms.IKey, stack: Stack) -> None:
     """Let CloudWatch Logs use a key for the log groups of a stack's account and Region, and for nothing else.
 
-    A second call for the same key and environment changes nothing: CDK writes equal statements once.
+    A second call for the same key and stack changes nothing.
     """
+    stacks = _ALLOWED.setdefault(key, WeakSet())
+    if stack in stacks:
+        return
+    stacks.add(stack)
     groups = stack.format_arn(
         service="logs", resource="log-group", resource_name="*", arn_format=ArnFormat.COLON_RESOURCE_NAME
     )
@@ -54,3 +66,26 @@ def allow_logs(key: kms.IKey, stack: Stack) -> None:
             conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": groups}},
         )
     )
+
+
+def let_events_write(group: logs.LogGroup) -> None:
+    """Let EventBridge write the events of this account's rules to a log group.
+
+    A stack has one policy for all its groups: an account has room for ten to a Region.
+    """
+    stack = Stack.of(group)
+    policy = stack.node.try_find_child(_EVENTS_POLICY)
+    if policy is None:
+        policy = logs.ResourcePolicy(stack, _EVENTS_POLICY)
+    writers = [iam.ServicePrincipal("events.amazonaws.com"), iam.ServicePrincipal("delivery.logs.amazonaws.com")]
+    rules = stack.format_arn(service="events", resource="rule", resource_name="*")
+    # EventBridge shows its rule when it writes, and not when it makes the stream to write to.
+    for action, conditions in (
+        ("logs:CreateLogStream", None),
+        ("logs:PutLogEvents", {"ArnLike": {"aws:SourceArn": rules}}),
+    ):
+        cast("logs.ResourcePolicy", policy).document.add_statements(
+            iam.PolicyStatement(
+                principals=writers, actions=[action], resources=[group.log_group_arn], conditions=conditions
+            )
+        )

@@ -7,8 +7,9 @@ cannot disagree and `secure-containers check` honours it on the bare template.""
 from __future__ import annotations
 
 import difflib
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -18,7 +19,7 @@ from secure_containers.rules import ENGINE_RULES, RULES, find_rule
 from secure_containers.rules.waiver_metadata import METADATA_KEY, SHORTEST_REASON, RecordedWaiver, reason_problem
 
 if TYPE_CHECKING:
-    from aws_cdk import CfnResource
+    from aws_cdk import CfnResource, Stack
     from constructs import IConstruct
 
 PLUGIN_NAME: Final = "secure-containers"
@@ -109,7 +110,8 @@ def waive(construct: IConstruct, *waivers: Waiver) -> None:
         return
     from aws_cdk import Acknowledgment, CfnResource, Validations  # noqa: PLC0415 - it starts Node, and waivers are read without it too
 
-    path = construct.node.path
+    node = construct.node
+    path = node.path
     check_list(
         path,
         "waivers",
@@ -119,8 +121,9 @@ def waive(construct: IConstruct, *waivers: Waiver) -> None:
         write='waive(construct, Waiver("SC-ECR-01", reason="..."))',
     )
     _refuse_doubles(path, waivers)
-    resources: list[CfnResource] = [each for each in construct.node.find_all() if CfnResource.is_cfn_resource(each)]  # type: ignore[misc]  # the check is the cast
-    found = [(resource, resource.cfn_resource_type) for resource in resources]
+    resources = [each for each in node.find_all() if isinstance(each, CfnResource)]
+    by_type = any(_types(waiver) for waiver in waivers)  # to ask for each is a call to Node
+    found = [(resource, resource.cfn_resource_type if by_type else "") for resource in resources]
     recorded: dict[int, list[RecordedWaiver]] = {}
     for waiver in waivers:
         types = _types(waiver)
@@ -177,6 +180,24 @@ def pack_of(rule: str) -> str | None:
 def waiver_line(rule: str) -> str:
     """The line that would waive a rule, as error messages show it."""
     return f'waivers=[Waiver("{rule}", reason="...")]'
+
+
+def as_found(stack: Stack, text: str) -> str:
+    """A text with tokens as cdk-nag writes it into the id of a finding."""
+    resolved = stack.resolve(text)
+    if isinstance(resolved, str):
+        return resolved
+    return "".join(part if isinstance(part, str) else _as_found(part) for part in resolved["Fn::Join"][1])
+
+
+def _as_found(function: Mapping[str, object]) -> str:
+    """References as names in angle brackets, other functions as they are."""
+    ((name, argument),) = function.items()
+    if name == "Ref":
+        return f"<{argument}>"
+    if name == "Fn::GetAtt" and isinstance(argument, list):
+        return f"<{'.'.join(map(str, argument))}>"
+    return json.dumps(function, separators=(",", ":"))
 
 
 def _check_rule(rule: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from aws_cdk import Environment
 
 from secure_containers import AuditPart, ScanSeverity
+from secure_containers.ecr.image import DIGEST
 from secure_containers.ecr.repository_policy import ACCOUNT_ID, ORGANIZATION_ID
 
 _PARTS: Final = [part.value for part in AuditPart if part is not AuditPart.TRAIL]
@@ -23,6 +24,7 @@ _FORMS: Final = {
         re.compile("({0})(,({0}))*".format("|".join(_PARTS))),
         f"one or more of {', '.join(_PARTS)}, with commas between them",
     ),
+    "digest": (DIGEST, "the digest of an image, sha256: and 64 hexadecimal digits"),
     "severity": (re.compile("|".join(ScanSeverity)), f"one of {', '.join(ScanSeverity)}"),
 }
 _FROM_TOOLS: Final = re.compile(r"[@:/]")
@@ -44,6 +46,8 @@ class Options:
     """The organization that images and audit data stay inside of; left out, there is no such denial."""
     severity: ScanSeverity = ScanSeverity.HIGH
     """The least severity of findings that people are told of."""
+    digest: str = f"sha256:{'0' * 64}"
+    """The image that batch jobs run; left out, no image, since none is pushed before the first deployment."""
     existing: Sequence[AuditPart] = ()
     """What the account and Region have already of the audit; it is left alone."""
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
-from aws_cdk import App, Aws, Environment, NestedStack, Stack, Stage, Tags
+from aws_cdk import App, Aws, Duration, Environment, NestedStack, Size, Stack, Stage, Tags
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_scheduler as scheduler
+from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 
 from app import build as build_reference
@@ -18,12 +21,21 @@ from secure_containers import (
     IMAGE_PULL,
     AuditBaseline,
     AuditPart,
+    CpuArchitecture,
+    Ec2,
     Egress,
+    Eks,
     EnvironmentTags,
+    Fleet,
+    LeastPrivilegeBatchEnv,
     LifecycleRule,
     PrivateNetwork,
+    QueueLimits,
+    Retries,
     ScanSeverity,
+    SecretField,
     SecureEcrRepository,
+    Share,
     TagScheme,
     VpcBlockMode,
     VpcExclusionMode,
@@ -31,7 +43,7 @@ from secure_containers import (
 )
 from secure_containers.rules.network.services import SERVICES
 from stacks.options import Options
-from tests.support import ACCOUNT, ORGANIZATION, OTHER_ACCOUNT, REGION
+from tests.support import ACCOUNT, DIGEST, ORGANIZATION, OTHER_ACCOUNT, REGION
 
 GOVCLOUD = "us-gov-west-1"
 _REASON = "preview images are rebuilt under one tag and never leave the development account"
@@ -248,6 +260,117 @@ def audit_in_china(app: App) -> None:
     AuditBaseline(Stack(app, "ChinaAudit", env=Environment(account=ACCOUNT, region="cn-north-1")), "Audit")
 
 
+def _jobs(stack: Stack, network: PrivateNetwork | None = None, **arguments: Any) -> LeastPrivilegeBatchEnv:
+    network = network or PrivateNetwork(stack, "Network")
+    return LeastPrivilegeBatchEnv(stack, "Jobs", network=network, **arguments)
+
+
+def batch_defaults(app: App) -> None:
+    stack = Stack(app, "Batch")
+    _jobs(stack).add_job("Render", image=SecureEcrRepository(stack, "Images").image(digest=DIGEST))
+
+
+def batch_with_everything_asked_for(app: App) -> None:
+    stack = Stack(app, "BatchOfAll", env=_SOMEWHERE)
+    key = kms.Key(stack, "Key", enable_key_rotation=True)
+    limits = QueueLimits(jobs=100, age=Duration.hours(1), cancel_after=Duration.hours(12))
+    shares = [Share(identifier="research", weight=0.5), Share(identifier="team*")]
+    jobs = _jobs(stack, encryption_key=key, queue_limits=limits, shares=shares, fleet=Fleet(critical=8, spot=16))
+    jobs.add_output_bucket(expiration=Duration.days(400))
+    images = SecureEcrRepository(stack, "Images")
+    role = iam.Role(stack, "Caller", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
+    secret = secretsmanager.Secret(stack, "Secret", encryption_key=key)
+    for name, critical in (("One", True), ("Two", False)):
+        job = jobs.add_job(
+            name,
+            image=images.image(digest=DIGEST),
+            critical=critical,
+            environment={"LEVEL": "info"},
+            secrets={"PASSWORD": secret, "USER_NAME": SecretField(secret=secret, field="user")},
+            services=["dynamodb", "sqs"],
+            scratch=["/scratch"],
+            ephemeral_storage=Size.gibibytes(50),
+            retries=Retries(attempts=5, exit_codes=[75]),
+            error_patterns={"DiskFull": '"No space left on device"'},
+        )
+        job.grant_submit(role, share="research")
+        job.grant_terminate(role)
+        job.grant_describe(role)
+        job.on_state_change("Failures", target=targets.SqsQueue(jobs_queue(stack)))
+        schedule = scheduler.ScheduleExpression.rate(Duration.days(1))
+        job.add_schedule("Daily", schedule=schedule, array_size=10, share="teamblue")
+
+
+def jobs_queue(stack: Stack) -> sqs.Queue:
+    found = stack.node.try_find_child("Events")
+    return found if isinstance(found, sqs.Queue) else sqs.Queue(stack, "Events", enforce_ssl=True)
+
+
+def batch_on_instances(app: App) -> None:
+    stack = Stack(app, "BatchOnInstances")
+    image = SecureEcrRepository(stack, "Images").image(digest=DIGEST)
+    network = PrivateNetwork(stack, "Network")
+    jobs = _jobs(stack, network, platform=Ec2(session_manager=True))
+    jobs.add_job("Simulate", image=image, critical=True, nodes=4, vcpus=8)
+    graphics = Ec2(gpu=True, instance_types=["g5"])
+    trained = LeastPrivilegeBatchEnv(stack, "Training", network=network, platform=graphics)
+    trained.add_job("Train", image=image, gpus=1, scratch=["/scratch"])
+
+
+def batch_in_a_cluster(app: App) -> None:
+    stack = Stack(app, "BatchInCluster")
+    platform = Eks(
+        cluster_arn=stack.format_arn(service="eks", resource="cluster", resource_name="jobs"),
+        namespace="batch",
+        node_role=iam.Role.from_role_name(stack, "Nodes", "nodes"),
+        cluster_security_group=ec2.SecurityGroup.from_security_group_id(stack, "Group", "sg-0a1b2c3d"),
+        cpu_architecture=CpuArchitecture.ARM64,
+    )
+    _jobs(stack, platform=platform).add_job("Render", image=SecureEcrRepository(stack, "Images").image(digest=DIGEST))
+
+
+def batch_over_stacks(app: App) -> None:
+    network = PrivateNetwork(Stack(app, "Network"), "Network")
+    images = SecureEcrRepository(Stack(app, "Images"), "Images")
+    jobs = _jobs(Stack(app, "Batch"), network)
+    jobs.add_output_bucket()
+    for id in ("Orders", "Payments"):
+        stack = Stack(app, id)
+        secret = secretsmanager.Secret(stack, "Secret")
+        job = jobs.add_job(f"Close{id}", image=images.image(digest=DIGEST), secrets={"PASSWORD": secret}, scope=stack)
+        job.add_schedule("Nightly", schedule=scheduler.ScheduleExpression.cron(hour="2", minute="0"))
+
+
+def batch_waived(app: App) -> None:
+    reason = "a study of ours that nobody relies on, and that is gone next week"
+    stack = Stack(app, "BatchWaived")
+    rules = ("SC-BAT-10", "SC-BAT-11", "SC-DEL-01", "SC-KMS-01")
+    jobs = _jobs(stack, fleet=Fleet(fallback=0), waivers=[Waiver(rule, reason=reason) for rule in rules])
+    jobs.add_output_bucket()
+    jobs.add_job(
+        "Render",
+        image=SecureEcrRepository(stack, "Images").image(digest=DIGEST),
+        user="root",
+        timeout=None,
+        retries=None,
+        waivers=[Waiver(f"SC-BAT-0{number}", reason=reason) for number in (3, 4, 6, 7)],
+    )
+
+
+def batch_in_govcloud(app: App) -> None:
+    stack = Stack(app, "GovBatch", env=Environment(account=ACCOUNT, region=GOVCLOUD))
+    jobs = _jobs(stack, PrivateNetwork(stack, "Network", fips=True), platform=Ec2())
+    jobs.add_output_bucket()
+    jobs.add_job("Render", image=SecureEcrRepository(stack, "Images").image(digest=DIGEST))
+
+
+def batch_in_china(app: App) -> None:
+    stack = Stack(app, "ChinaBatch", env=Environment(account=ACCOUNT, region="cn-north-1"))
+    jobs = _jobs(stack)
+    job = jobs.add_job("Render", image=SecureEcrRepository(stack, "Images").image(digest=DIGEST), critical=True)
+    job.add_schedule("Daily", schedule=scheduler.ScheduleExpression.rate(Duration.days(1)))
+
+
 def reference_stacks(app: App) -> None:
     build_reference(app, Options())
 
@@ -282,6 +405,14 @@ _BUILDERS: tuple[Callable[[App], None], ...] = (
     audit_waived,
     audit_in_govcloud,
     audit_in_china,
+    batch_defaults,
+    batch_with_everything_asked_for,
+    batch_on_instances,
+    batch_in_a_cluster,
+    batch_over_stacks,
+    batch_waived,
+    batch_in_govcloud,
+    batch_in_china,
     reference_stacks,
     reference_stacks_in_an_organization,
 )

@@ -14,6 +14,9 @@ from aws_cdk import Stack
 
 from secure_containers import (
     AuditBaseline,
+    BatchJob,
+    EcrImage,
+    LeastPrivilegeBatchEnv,
     PrivateNetwork,
     SecureEcrRepository,
     TagScheme,
@@ -74,13 +77,21 @@ def test_python_of_pages_runs(page: Path, tmp_path: Path) -> None:
         SecureEcrRepository,
         PrivateNetwork,
         AuditBaseline,
+        LeastPrivilegeBatchEnv,
         TagScheme,
         Waiver,
         conformance_pack_template,
         enforce,
         *(
             each
-            for construct in (SecureEcrRepository, PrivateNetwork, AuditBaseline)
+            for construct in (
+                SecureEcrRepository,
+                PrivateNetwork,
+                AuditBaseline,
+                LeastPrivilegeBatchEnv,
+                BatchJob,
+                EcrImage,
+            )
             for name, each in vars(construct).items()
             if not name.startswith("_") and inspect.isfunction(each)
         ),

@@ -16,13 +16,15 @@ MAY_IMPORT = {
     "guidance": set[str](),
     "rules": {"guidance"},
     "check": {"guidance", "rules"},
+    "testing": {"check", "errors", "guidance", "rules"},
     "waivers": {"errors", "guidance", "rules"},
     "validation": {"check", "errors", "guidance", "rules", "waivers"},
     "constructs": {"errors", "guidance", "rules", "waivers"},
     "stacks": {"constructs", "errors", "guidance", "library", "validation", "waivers"},
     "app": {"library", "stacks"},
 }
-"""From the bottom up. `check` reads templates for the rules, and `validation` runs it inside the CDK."""
+"""From the bottom up. `check` reads templates for the rules, `validation` runs it inside the CDK, and nothing here imports
+`testing`, which is for the tests of users."""
 FILES = sorted([*(ROOT / "secure_containers").rglob("*.py"), *(ROOT / "stacks").glob("*.py"), ROOT / "app.py"])
 NO_NODE = ("aws_cdk", "cdk_nag", "constructs", "jsii")
 
@@ -75,7 +77,7 @@ def test_imports_run_one_way(path: Path) -> None:
     assert found - {"library"} <= MAY_IMPORT[own], f"{module(path)} imports {found}"
 
 
-@pytest.mark.parametrize("package", ["guidance", "rules", "check"])
+@pytest.mark.parametrize("package", ["guidance", "rules", "check", "testing"])
 def test_what_judges_templates_knows_no_cdk(package: str) -> None:
     for path in (ROOT / "secure_containers" / package).rglob("*.py"):
         assert not {name.split(".")[0] for name in imports(path)} & set(NO_NODE), path
@@ -84,7 +86,7 @@ def test_what_judges_templates_knows_no_cdk(package: str) -> None:
 def test_what_judges_templates_starts_no_node() -> None:
     names = [
         module(path)
-        for package in ("guidance", "rules", "check")
+        for package in ("guidance", "rules", "check", "testing")
         for path in sorted((ROOT / "secure_containers" / package).rglob("*.py"))
     ]
     program = f"import sys\nfor name in {names!r}: __import__(name)\nprint([name for name in {NO_NODE!r} if name in sys.modules])"

@@ -20,9 +20,11 @@ from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from app import build
 from secure_containers import AuditPart, Pack, ScanSeverity, enforce
 from stacks.options import OptionError, Options
-from tests.support import ACCOUNT, CONTEXT, ORGANIZATION, REGION, ROOT, concrete, of_type, permissions, synthesized
+from tests.support import ACCOUNT, CONTEXT, DIGEST, ORGANIZATION, REGION, ROOT, concrete, of_type, permissions, synthesized
 
 STATEFUL = (
+    "AWS::Batch::ComputeEnvironment",
+    "AWS::Batch::JobQueue",
     "AWS::CloudTrail::Trail",
     "AWS::EC2::Subnet",
     "AWS::EC2::VPC",
@@ -169,6 +171,7 @@ class TestOptions:
                 "region": REGION,
                 "organization": ORGANIZATION,
                 "severity": "critical",
+                "digest": DIGEST,
                 "existing": "config,guardduty",
             }
         )
@@ -177,6 +180,7 @@ class TestOptions:
             region=REGION,
             organization=ORGANIZATION,
             severity=ScanSeverity.CRITICAL,
+            digest=DIGEST,
             existing=(AuditPart.CONFIG, AuditPart.GUARDDUTY),
         )
 
@@ -184,12 +188,13 @@ class TestOptions:
         ("context", "message"),
         [
             ({"organisation": ORGANIZATION}, "there is no option 'organisation'; did you mean 'organization'?"),
-            ({"xyz": 1}, "Options: account, region, organization, severity, existing"),
+            ({"xyz": 1}, "Options: account, region, organization, severity, digest, existing"),
             ({"account": "123", "region": REGION}, "the option 'account' is '123'; allowed: an account id"),
             ({"account": ACCOUNT, "region": "Frankfurt"}, "the option 'region' is 'Frankfurt'"),
             ({"account": ACCOUNT}, "belong together"),
             ({"organization": "acme"}, "an organization id such as"),
             ({"severity": "bad"}, "one of CRITICAL, HIGH"),
+            ({"digest": "latest"}, "the option 'digest' is 'latest'; allowed: the digest of an image, sha256: and 64"),
             ({"existing": "config, guardduty"}, "with commas between them; write -c existing=..."),
             (
                 {"existing": "trail"},
@@ -219,7 +224,7 @@ def run_app(tmp_path: Path, **context: str) -> subprocess.CompletedProcess[str]:
 def test_the_app_synthesizes_without_credentials(tmp_path: Path) -> None:
     done = run_app(tmp_path)
     assert done.returncode == 0, done.stderr
-    for name in ("AccountAudit", "ImageRepositories", "Network"):
+    for name in ("AccountAudit", "BatchJobs", "ImageRepositories", "Network"):
         assert (tmp_path / "out" / f"{name}.template.json").is_file()
 
 

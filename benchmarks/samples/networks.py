@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
-from aws_cdk import (
-    ArnFormat,
-    CfnTag,
-    CustomResource,
-    Duration,
-    Fn,
-    RemovalPolicy,
-    Stack,
-)
+from aws_cdk import App, CfnTag, CustomResource, Duration, Fn, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
+from plain_parts import allow, lambda_function, log_group, log_key
+from two_ways import Add, TwoWays
 
 import secure_containers
 from secure_containers import IMAGE_PULL, PrivateNetwork
 
-sys.path.append(str(Path(__file__).parent.parent))  # what the programs of both folders share
-from repositories import new_app
-
-PER_STACK: Final = 125
+_PER_STACK: Final = 125
 """A workload's group, two rules out of it and one into the endpoints are four resources, and a stack takes 500."""
 _RULES: Final = 58
 """AWS's quota of rules in a group, less one for everybody who comes later and one that stays free."""
@@ -37,22 +27,22 @@ _CODE: Final = Path(secure_containers.__file__).parent / "custom_resources"
 _HTTPS: Final = ec2.Port.tcp(443)
 _AGENT: Final = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
 
-Admit = Callable[[ec2.SecurityGroup], None]
-"""Lets a workload's security group reach the endpoints."""
+
+@contextmanager
+def secured(app: App) -> Iterator[Add]:
+    network = PrivateNetwork(Stack(app, "Network"), "Network")
+
+    def add(stack: Stack, id: str) -> None:
+        network.require(_group(stack, id, network.vpc), *IMAGE_PULL, "logs", "secretsmanager")
+
+    yield add
 
 
-def secured(stack: Stack) -> tuple[ec2.IVpc, Admit]:
-    network = PrivateNetwork(stack, "Network")
-
-    def admit(group: ec2.SecurityGroup) -> None:
-        network.require(group, *IMAGE_PULL, "logs", "secretsmanager")
-
-    return network.vpc, admit
-
-
-def plain(stack: Stack) -> tuple[ec2.IVpc, Admit]:
+@contextmanager
+def plain(app: App) -> Iterator[Add]:
+    stack = Stack(app, "Network")
     vpc = _vpc(stack)
-    key = _key(stack)
+    key = log_key(stack, "Key", description="Encrypts the logs of the network")
     function = _function(stack, key)
     _closed(stack, vpc, function)
     _flow_log(stack, vpc, key)
@@ -65,7 +55,8 @@ def plain(stack: Stack) -> tuple[ec2.IVpc, Admit]:
 
     numbers = count()
 
-    def admit(workload: ec2.SecurityGroup) -> None:
+    def add(workloads: Stack, id: str) -> None:
+        workload = _group(workloads, id, vpc)
         workload.add_egress_rule(group, _HTTPS, "HTTPS to the endpoints")
         workload.add_egress_rule(s3, _HTTPS, "HTTPS to S3")
         number = next(numbers)
@@ -85,25 +76,16 @@ def plain(stack: Stack) -> tuple[ec2.IVpc, Admit]:
             description="HTTPS from a workload",
         )
 
-    return vpc, admit
+    yield add
 
 
-FLAVOURS: Final[Mapping[str, Callable[[Stack], tuple[ec2.IVpc, Admit]]]] = {"plain": plain, "ours": secured}
+NETWORKS: Final = TwoWays(
+    flavours={"plain": plain, "ours": secured}, stacks="Workloads", each="Group", per_stack=_PER_STACK
+)
 
 
-def construct(flavour: str, number: int, folder: str) -> Any:
-    """An app with a network in a stack of its own and so many workloads' groups in others."""
-    app = new_app(folder)
-    vpc, admit = FLAVOURS[flavour](Stack(app, "Network"))
-    for first in range(0, number, PER_STACK):
-        stack = Stack(app, f"Workloads{first}")
-        for each in range(first, min(first + PER_STACK, number)):
-            add_workload(stack, f"Group{each}", vpc, admit)
-    return app
-
-
-def add_workload(stack: Stack, id: str, vpc: ec2.IVpc, admit: Admit) -> None:
-    admit(ec2.SecurityGroup(stack, id, vpc=vpc, description="A workload", allow_all_outbound=False))
+def _group(stack: Stack, id: str, vpc: ec2.IVpc) -> ec2.SecurityGroup:
+    return ec2.SecurityGroup(stack, id, vpc=vpc, description="A workload", allow_all_outbound=False)
 
 
 def _vpc(stack: Stack) -> ec2.IVpc:
@@ -135,61 +117,17 @@ def _vpc(stack: Stack) -> ec2.IVpc:
     )
 
 
-def _key(stack: Stack) -> kms.Key:
-    key = kms.Key(
-        stack,
-        "Key",
-        description="Encrypts the logs of the network",
-        enable_key_rotation=True,
-        removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
-    )
-    groups = stack.format_arn(
-        service="logs", resource="log-group", resource_name="*", arn_format=ArnFormat.COLON_RESOURCE_NAME
-    )
-    key.add_to_resource_policy(
-        iam.PolicyStatement(
-            sid="CloudWatchLogs",
-            principals=[iam.ServicePrincipal(f"logs.{stack.region}.{stack.url_suffix}")],
-            actions=["kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"],
-            resources=["*"],
-            conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": groups}},
-        )
-    )
-    return key
-
-
 def _function(stack: Stack, key: kms.IKey) -> lambda_.Function:
-    group = logs.LogGroup(stack, "SettingsLogs", encryption_key=key, retention=logs.RetentionDays.ONE_YEAR)
-    role = iam.Role(
-        stack,
-        "SettingsRole",
-        assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
-        description="Closes default security groups and finds prefix lists",
-    )
-    iam.ManagedPolicy(
-        stack,
-        "SettingsPolicy",
-        description="What every call needs",
-        roles=[role],
-        statements=[
-            _allow(["logs:CreateLogStream", "logs:PutLogEvents"], [group.log_group_arn]),
-            _allow(["ec2:DescribeManagedPrefixLists", "ec2:DescribeSecurityGroups"], ["*"]),
-        ],
-    )
-    return lambda_.Function(
+    return lambda_function(
         stack,
         "Settings",
         description="Closes default security groups and finds prefix lists",
-        runtime=lambda_.Runtime.PYTHON_3_14,
-        architecture=lambda_.Architecture.ARM_64,
-        code=lambda_.Code.from_asset(str(_CODE), exclude=["__pycache__", "*.pyc", "__init__.py"]),
+        code=_CODE,
         handler="answer.handler",
+        key=key,
         environment={"JOB": "network"},
         timeout=Duration.minutes(2),
-        memory_size=256,
-        role=role,
-        log_group=group,
-        retry_attempts=0,
+        unbound_actions=["ec2:DescribeManagedPrefixLists", "ec2:DescribeSecurityGroups"],
     )
 
 
@@ -234,13 +172,7 @@ def _prefix_list(stack: Stack, function: lambda_.Function) -> ec2.IPeer:
 
 
 def _flow_log(stack: Stack, vpc: ec2.IVpc, key: kms.IKey) -> None:
-    group = logs.LogGroup(
-        stack,
-        "FlowLogGroup",
-        encryption_key=key,
-        retention=logs.RetentionDays.ONE_YEAR,
-        removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
-    )
+    group = log_group(stack, "FlowLogGroup", key)
     source = stack.format_arn(service="ec2", resource="vpc-flow-log", resource_name="*")
     conditions = {"StringEquals": {"aws:SourceAccount": stack.account}, "ArnLike": {"aws:SourceArn": source}}
     role = iam.Role(
@@ -255,7 +187,7 @@ def _flow_log(stack: Stack, vpc: ec2.IVpc, key: kms.IKey) -> None:
         "FlowLogPolicy",
         description="Writes flow logs to one log group",
         roles=[role],
-        statements=[_allow(actions, [group.log_group_arn])],
+        statements=[allow(actions, [group.log_group_arn])],
     )
     log = ec2.CfnFlowLog(
         stack,
@@ -314,7 +246,3 @@ def _anybody(
     return iam.PolicyStatement(
         sid=sid, principals=[iam.AnyPrincipal()], actions=list(actions), resources=[resource], conditions=conditions
     )
-
-
-def _allow(actions: Sequence[str], resources: Sequence[str]) -> iam.PolicyStatement:
-    return iam.PolicyStatement(actions=list(actions), resources=list(resources))

@@ -35,7 +35,7 @@ from secure_containers.audit.settings import (
 )
 from secure_containers.audit.trail import Trail
 from secure_containers.audit.watched import FILTERS, Own, events
-from secure_containers.buckets import access_log_bucket
+from secure_containers.buckets import access_log_bucket, log_by_bucket_policy
 from secure_containers.ecr import ScanSeverity
 from secure_containers.errors import check_type, invalid
 from secure_containers.rules.partitions import partition_of
@@ -180,8 +180,7 @@ class AuditBaseline(Construct):
         check_topic(path, stack, topic)
         check_only_one(path, scope)
         super().__init__(scope, id)
-        # S3 logs access by a bucket policy, also in apps that do not set this flag: without it CDK asks for an ACL.
-        self.node.set_context("@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy", True)  # noqa: FBT003 - a flag is on
+        log_by_bucket_policy(self)
         self._path = path
         self._organization = organization_id
         self._days = trail_retention_days

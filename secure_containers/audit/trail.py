@@ -18,9 +18,8 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from secure_containers.audit.bucket import audit_bucket, let_write
-from secure_containers.custom_resource import as_found
 from secure_containers.logs import encrypted_log_group
-from secure_containers.waivers import Waiver, waive
+from secure_containers.waivers import Waiver, as_found, waive
 
 _SERVICE: Final = "cloudtrail.amazonaws.com"
 _COLD_AFTER: Final = 90

@@ -15,9 +15,10 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from secure_containers.ecr.actions import DELETE_ACTIONS, LOGIN_ACTION, PULL_ACTIONS, PUSH_ACTIONS
+from secure_containers.ecr.actions import DELETE_ACTIONS, PULL_ACTIONS, PUSH_ACTIONS
 from secure_containers.ecr.image import DIGEST, TAG, EcrImage
 from secure_containers.ecr.lifecycle import LifecycleRule
+from secure_containers.ecr.login import grant_login
 from secure_containers.ecr.repository_policy import RepositoryPolicy, check_organization, mfa_exempt_arns
 from secure_containers.ecr.settings import (
     check_name,
@@ -29,7 +30,7 @@ from secure_containers.ecr.settings import (
 )
 from secure_containers.ecr.tag_scheme import TagScheme
 from secure_containers.errors import check_list, check_type, invalid
-from secure_containers.waivers import DefaultsOff, Waiver, waive
+from secure_containers.waivers import DefaultsOff, Waiver
 
 _LONGEST_DESCRIPTION: Final = 512
 _TYPES: Final = ("AWS::ECR::Repository", "AWS::KMS::Key")
@@ -286,7 +287,7 @@ class SecureEcrRepository(Construct):
         if digest is not None:
             if not Token.is_unresolved(digest) and not DIGEST.fullmatch(digest):
                 raise invalid(path, "image(digest)", digest, allowed="sha256: and 64 hexadecimal digits", write=write)
-            return EcrImage(self.repository, digest, self._admit_functions)
+            return self._image(digest, by_digest=True)
         assert tag is not None
         if not Token.is_unresolved(tag):
             if not TAG.fullmatch(tag):
@@ -307,7 +308,7 @@ class SecureEcrRepository(Construct):
                 allowed="a tag that is known at synthesis, since some tags here may move",
                 write=write,
             )
-        return EcrImage(self.repository, tag, self._admit_functions)
+        return self._image(tag, by_digest=False)
 
     def on_image_pushed(
         self, id: str, *, target: events.IRuleTarget | None = None, tag_prefixes: Sequence[str] = ()
@@ -399,6 +400,15 @@ class SecureEcrRepository(Construct):
             statistic=statistic,
         )
 
+    def _image(self, reference: str, *, by_digest: bool) -> EcrImage:
+        return EcrImage(
+            self.repository,
+            reference,
+            by_digest=by_digest,
+            admit_functions=self._admit_functions,
+            let_pull=self.grant_pull,
+        )
+
     def _grant(self, grantee: iam.IGrantable, actions: Sequence[str], *, login: bool) -> iam.Grant:
         principal = grantee.grant_principal
         self._check_reach(principal)
@@ -446,27 +456,6 @@ class SecureEcrRepository(Construct):
             description=description[:_LONGEST_DESCRIPTION],
             event_pattern=pattern,
             targets=[target] if target else None,
-        )
-
-
-def grant_login(grantee: iam.IGrantable) -> None:
-    """Let a principal sign in to the registry, once however many repositories it uses.
-
-    The token needs `Resource: *`. A role gets it in a policy of its own, so that the waiver covers nothing else.
-    """
-    principal = grantee.grant_principal
-    statement = iam.PolicyStatement(actions=[LOGIN_ACTION], resources=["*"])
-    if not isinstance(principal, iam.Role):
-        principal.add_to_principal_policy(statement)
-        return
-    if principal.node.try_find_child("EcrLogin") is None:
-        policy = iam.Policy(principal, "EcrLogin", statements=[statement], roles=[principal])
-        waive(
-            policy,
-            Waiver(
-                "AwsSolutions-IAM5[Resource::*]",
-                reason=f"{LOGIN_ACTION} has no resource level, and this policy allows nothing else",
-            ),
         )
 
 

@@ -13,6 +13,25 @@ from secure_containers.rules.audit import (
     unwatched_runtime,
     unwatched_trail,
 )
+from secure_containers.rules.batch_capacity import (
+    critical_on_spot,
+    replacing_batch_tags,
+    stuck_jobs,
+    unhardened_hosts,
+    unwatched_jobs,
+)
+from secure_containers.rules.batch_deployment import undeployable_batch
+from secure_containers.rules.batch_jobs import (
+    default_job_logs,
+    endless_job,
+    movable_image,
+    privileged_job,
+    root_user,
+    shared_host,
+    unretried_job,
+    writable_root_filesystem,
+)
+from secure_containers.rules.batch_roles import broad_instance_role, confusable_job_role, shared_job_role
 from secure_containers.rules.ecr import (
     aws_owned_image_encryption,
     invalid_lifecycle_policy,
@@ -25,6 +44,7 @@ from secure_containers.rules.ecr import (
     untagged_repository,
 )
 from secure_containers.rules.engine import ENGINE_RULES, Controls, Finding, Kind, Report, Rule, Severity, evaluate
+from secure_containers.rules.environment import secret_in_environment
 from secure_containers.rules.iam import (
     long_lived_credentials,
     permissions_to_users,
@@ -104,8 +124,26 @@ RULES: Final[tuple[Rule, ...]] = (
     unrecorded_containers,
     unwatched_runtime,
     second_of_its_kind,
+    privileged_job,
+    shared_host,
+    root_user,
+    writable_root_filesystem,
+    movable_image,
+    endless_job,
+    unretried_job,
+    shared_job_role,
+    default_job_logs,
+    stuck_jobs,
+    critical_on_spot,
+    unhardened_hosts,
+    broad_instance_role,
+    replacing_batch_tags,
+    undeployable_batch,
+    unwatched_jobs,
+    confusable_job_role,
     sensitive_data,
     embedded_credentials,
+    secret_in_environment,
     hard_coded_partition,
     hard_coded_account,
     reference_cycle,

@@ -16,8 +16,9 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from secure_containers import Pack, enforce
-from secure_containers.custom_resource import as_found, default_security_group_closed, prefix_lists
+from secure_containers.custom_resource import default_security_group_closed, prefix_lists
 from secure_containers.logs import allow_logs, encrypted_log_group
+from secure_containers.waivers import as_found
 from tests.support import ACCOUNT, CONTEXT, REGION, concrete, of_type, only, open_ids, synthesized
 
 CODE = Path(__file__).parents[2] / "secure_containers" / "custom_resources"

@@ -1,0 +1,332 @@
+"""What arguments of a job environment have to be."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from aws_cdk import Duration, Size, Token
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_logs as logs
+
+from secure_containers.batch.parts import FileMount, Fleet, QueueLimits, Retries, SecretField, Share, check_path
+from secure_containers.batch.platforms import Ec2, Eks, Fargate, Platform
+from secure_containers.ecr import EcrImage
+from secure_containers.errors import check_arguments, check_type, invalid
+from secure_containers.network import PrivateNetwork
+from secure_containers.rules.credentials import credential_in
+from secure_containers.rules.fargate import EPHEMERAL_GIB, SIZES, memory_for
+from secure_containers.waivers import DefaultsOff, Waiver, waiver_line
+
+_SHORTEST_TIMEOUT: Final = 60
+_ARRAY: Final = (2, 10_000)
+_NODES: Final = (2, 1000)
+_LEAST_MEMORY_MIB: Final = 4
+_MOST_SHARES: Final = 500
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9]{0,62}")
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+_USER: Final = re.compile(r"[a-z_][a-z0-9_-]*(:[a-z_][a-z0-9_-]*)?|\d+(:\d+)?")
+_ROOT: Final = re.compile(r"(root|0+)(:.*)?")
+
+
+def check_environment(path: str, **given: Any) -> None:
+    """Refuse arguments of other types, and shares that contradict each other, before anything is made of them."""
+    if isinstance(given["network"], ec2.Vpc) or (
+        hasattr(given["network"], "vpc_id") and not isinstance(given["network"], PrivateNetwork)
+    ):
+        raise invalid(
+            path,
+            "network",
+            given["network"],
+            allowed="a PrivateNetwork, which finds or makes the endpoints of any VPC",
+            write='network=PrivateNetwork(self, "Network", vpc=vpc)',
+        )
+    if not isinstance(given["network"], PrivateNetwork):
+        write = 'network=PrivateNetwork(self, "Network")'
+        raise invalid(path, "network", given["network"], allowed="a PrivateNetwork", write=write)
+    check_arguments(
+        path,
+        given,
+        singles={
+            "platform": ((Fargate, Ec2, Eks), "Fargate(), Ec2(...) or Eks(...)", "platform=Fargate()"),
+            "subnets": (ec2.SubnetSelection, "subnets of the network", "subnets=network.egress_subnets"),
+            "fleet": (Fleet, "a Fleet", "fleet=Fleet(critical=64, spot=256)"),
+            "queue_limits": (QueueLimits, "QueueLimits", "queue_limits=QueueLimits(jobs=500)"),
+            "log_retention": (
+                logs.RetentionDays,
+                "a time as CloudWatch Logs has it",
+                "log_retention=logs.RetentionDays.ONE_YEAR",
+            ),
+        },
+        lists={
+            "shares": (Share, "a list of Share", '[Share(identifier="research")]'),
+            "waivers": (Waiver, "a list of Waiver", '[Waiver("SC-DEL-01", reason="...")]'),
+        },
+        objects={
+            "topic": ("topic_arn", "a topic", 'sns.Topic.from_topic_arn(self, "Imported", "arn:...")'),
+            "encryption_key": ("key_arn", "a key", 'kms.Key.from_key_arn(self, "Imported", "arn:...")'),
+        },
+    )
+    if given["subnets"] is not None and not given["subnets"].subnets:
+        allowed = "subnets, one by one"
+        write = "subnets=network.egress_subnets, or ec2.SubnetSelection(subnets=[...])"
+        raise invalid(path, "subnets", given["subnets"], allowed=allowed, write=write)
+    _check_shares(path, given["shares"])
+
+
+def check_fleet(path: str, fleet: Fleet, off: DefaultsOff) -> None:
+    """Refuse spot alone, since jobs then wait for ever where there is none, unless that is waived."""
+    if not fleet.fallback and not off.waived("SC-BAT-11"):
+        raise invalid(
+            path,
+            "fleet",
+            fleet,
+            allowed="on-demand capacity behind spot, without which jobs wait until there is spot again",
+            write=f"Fleet(fallback=64), or {waiver_line('SC-BAT-11')}",
+        )
+
+
+def check_job(path: str, platform: Platform, off: DefaultsOff, **given: Any) -> None:
+    """Refuse what AWS Batch or the platform would refuse, and what weakens a default without a waiver."""
+    _check_job_types(path, given)
+    _check_image(path, given["image"], off)
+    _check_size(path, platform, given["vcpus"], given["memory"], given["gpus"])
+    _check_storage(path, platform, given["ephemeral_storage"])
+    _check_nodes(path, platform, given["nodes"], critical=given["critical"])
+    _check_times(path, given["timeout"], given["retries"], off)
+    _check_user(path, platform, given["user"], off)
+    _check_variables(path, given["environment"], given["secrets"])
+    for where in given["scratch"]:
+        check_path(path, "scratch", where)
+    paths = [*given["scratch"], *(mount.path for mount in given["file_mounts"])]
+    double = next((each for each in paths if paths.count(each) > 1), None)
+    if double is not None:
+        raise invalid(path, "scratch", double, allowed="each path once", write="another path")
+    if isinstance(platform, Eks):
+        _check_pod(path, given)
+    for name in given["error_patterns"]:
+        if not _NAME.fullmatch(name) or name in ("Failed", "Errors"):
+            allowed = "names of letters and digits, not Failed and not Errors"
+            raise invalid(path, "error_patterns", name, allowed=allowed, write='error_patterns={"DiskFull": "..."}')
+
+
+def check_name(path: str, name: object, taken: Mapping[str, object]) -> None:
+    """Refuse an id of a job that cannot serve as a name of metrics, or that another job of the environment has."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise invalid(path, "id", name, allowed="letters and digits, 63 at most", write='add_job("Render", ...)')
+    if name in taken:
+        allowed = "each kind of job once"
+        raise invalid(path, "id", name, allowed=allowed, write="another id, or the job that was returned before")
+
+
+def check_share(path: str, share: object, shares: Sequence[Share]) -> None:
+    """Refuse a share that the environment has not, or none where it has some."""
+    known = ", ".join(each.identifier for each in shares) or "none, since the environment has no shares"
+    if not isinstance(share, str) or not re.fullmatch(r"[A-Za-z0-9]+", share):
+        raise invalid(path, "share", share, allowed=f"an identifier of {known}", write='share="research"')
+    if not any(each.covers(share) for each in shares):
+        raise invalid(path, "share", share, allowed=known, write=f'shares=[Share(identifier="{share}")]')
+
+
+def check_array_size(path: str, size: object) -> None:
+    if size is not None and (not isinstance(size, int) or not _ARRAY[0] <= size <= _ARRAY[1]):
+        allowed = f"{_ARRAY[0]} to {_ARRAY[1]} children, or none"
+        raise invalid(path, "array_size", size, allowed=allowed, write="array_size=100")
+
+
+def service_account_name(name: str) -> str:
+    """The service account of a job in Kubernetes: its id in small letters, with dashes between words."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower()
+
+
+def _check_shares(path: str, shares: Sequence[Share]) -> None:
+    if len(shares) > _MOST_SHARES:
+        write = "fewer shares, or one that ends in *"
+        raise invalid(path, "shares", f"{len(shares)} shares", allowed=f"{_MOST_SHARES} at most", write=write)
+    for index, share in enumerate(shares):
+        for other in shares[:index]:
+            if share.covers(other.identifier.rstrip("*")) or other.covers(share.identifier.rstrip("*")):
+                allowed = f"identifiers that do not overlap; {other.identifier!r} does"
+                raise invalid(path, "shares", share.identifier, allowed=allowed, write="another identifier")
+
+
+def _check_job_types(path: str, given: Mapping[str, Any]) -> None:
+    check_arguments(
+        path,
+        given,
+        singles={
+            "critical": (bool, "True or False", "critical=True"),
+            "memory": (Size, "a size", "memory=Size.gibibytes(2)"),
+            "ephemeral_storage": (Size, "a size", "ephemeral_storage=Size.gibibytes(50)"),
+            "timeout": (Duration, "a duration", "timeout=Duration.hours(1)"),
+            "retries": (Retries, "Retries", "retries=Retries(attempts=3)"),
+            "user": (str, "a user", 'user="65532:65532"'),
+            "vcpus": ((int, float), "a number of vCPUs", "vcpus=1"),
+            "gpus": (int, "a number of GPUs", "gpus=1"),
+            "nodes": (int, "a number of nodes", "nodes=4"),
+            "environment": (Mapping, "variables and their values", 'environment={"LEVEL": "info"}'),
+            "secrets": (Mapping, "variables and their secrets", 'secrets={"DB_PASSWORD": secret}'),
+            "parameters": (Mapping, "parameters and their values", 'parameters={"input": "none"}'),
+            "error_patterns": (Mapping, "names and filter patterns", 'error_patterns={"DiskFull": "..."}'),
+        },
+        lists={
+            "command": (str, "a list of texts", '["render", "--all"]'),
+            "scratch": (str, "a list of paths", '["/tmp"]'),
+            "file_mounts": (FileMount, "a list of FileMount", '[FileMount(access_point=..., path="/data")]'),
+            "services": (str, "services as endpoints are named", '["dynamodb"]'),
+            "waivers": (Waiver, "a list of Waiver", '[Waiver("SC-BAT-04", reason="...")]'),
+        },
+        objects={},
+        optional=("command",),
+    )
+
+
+def _check_image(path: str, image: object, off: DefaultsOff) -> None:
+    write = "image=repository.image(digest=...)"
+    if not isinstance(image, EcrImage):
+        allowed = "an image of a repository, by SecureEcrRepository.image or EcrImage.from_repository"
+        raise invalid(path, "image", image, allowed=allowed, write=write)
+    if not image.by_digest and not off.waived("SC-BAT-05"):
+        raise invalid(path, "image", image.reference, allowed="an image by its digest", write=write)
+
+
+def _check_size(path: str, platform: Platform, vcpus: float, memory: Size, gpus: int) -> None:
+    mebibytes = memory.to_mebibytes()
+    if isinstance(platform, Fargate):
+        if gpus:
+            allowed = "0 on Fargate, which has none"
+            raise invalid(path, "gpus", gpus, allowed=allowed, write='platform=Ec2(gpu=True, instance_types=["g5"])')
+        if vcpus not in SIZES:
+            raise invalid(path, "vcpus", vcpus, allowed=memory_for(vcpus), write="vcpus=1")
+        if mebibytes not in SIZES[vcpus]:
+            write = f"memory=Size.mebibytes({SIZES[vcpus][0]})"
+            raise invalid(path, "memory", f"{mebibytes:g} MiB", allowed=memory_for(vcpus), write=write)
+        return
+    whole = isinstance(platform, Ec2)
+    if vcpus <= 0 or (whole and vcpus != int(vcpus)):
+        allowed = "a whole number of vCPUs, at least 1" if whole else "more than 0"
+        raise invalid(path, "vcpus", vcpus, allowed=allowed, write="vcpus=1")
+    if mebibytes < _LEAST_MEMORY_MIB:
+        allowed = f"{_LEAST_MEMORY_MIB} MiB at least"
+        raise invalid(path, "memory", f"{mebibytes:g} MiB", allowed=allowed, write="memory=Size.gibibytes(2)")
+    if gpus < 0 or (gpus and not platform.gpu):
+        allowed = "0, since the environment's platform has no GPUs"
+        raise invalid(path, "gpus", gpus, allowed=allowed, write='Ec2(gpu=True, instance_types=["g5"])')
+
+
+def _check_storage(path: str, platform: Platform, storage: Size | None) -> None:
+    if storage is None:
+        return
+    gibibytes, (least, most) = storage.to_gibibytes(), EPHEMERAL_GIB
+    if not isinstance(platform, Fargate):
+        write = f"{type(platform).__name__}(volume_size=Size.gibibytes({gibibytes:g}))"
+        allowed = "on Fargate only"
+        raise invalid(path, "ephemeral_storage", f"{gibibytes:g} GiB", allowed=allowed, write=write)
+    if not least <= gibibytes <= most:
+        raise invalid(
+            path,
+            "ephemeral_storage",
+            f"{gibibytes:g} GiB",
+            allowed=f"{least} to {most} GiB; 20 without asking",
+            write="ephemeral_storage=Size.gibibytes(50)",
+        )
+
+
+def _check_nodes(path: str, platform: Platform, nodes: int, *, critical: bool) -> None:
+    if nodes == 1:
+        return
+    if not _NODES[0] <= nodes <= _NODES[1]:
+        raise invalid(path, "nodes", nodes, allowed=f"1, or {_NODES[0]} to {_NODES[1]}", write="nodes=4")
+    if not isinstance(platform, Ec2):
+        allowed = "1: jobs of several nodes run on instances of Amazon ECS only"
+        raise invalid(path, "nodes", nodes, allowed=allowed, write="platform=Ec2()")
+    if not critical:
+        allowed = "critical jobs only: AWS Batch runs jobs of several nodes on demand, not on spot"
+        raise invalid(path, "nodes", nodes, allowed=allowed, write=f"nodes={nodes}, critical=True")
+
+
+def _check_times(path: str, timeout: Duration | None, retries: Retries | None, off: DefaultsOff) -> None:
+    if timeout is None and not off.waived("SC-BAT-06"):
+        allowed = "a duration, after which AWS Batch ends the job"
+        write = f"timeout=Duration.hours(1), or {waiver_line('SC-BAT-06')}"
+        raise invalid(path, "timeout", timeout, allowed=allowed, write=write)
+    if timeout is not None and timeout.to_seconds() < _SHORTEST_TIMEOUT:
+        allowed = f"{_SHORTEST_TIMEOUT} seconds at least"
+        got = f"{timeout.to_seconds():g} seconds"
+        raise invalid(path, "timeout", got, allowed=allowed, write="timeout=Duration.minutes(1)")
+    if retries is None and not off.waived("SC-BAT-07"):
+        allowed = "Retries, so that reclaimed capacity loses no job"
+        write = f"retries=Retries(attempts=3), or {waiver_line('SC-BAT-07')}"
+        raise invalid(path, "retries", retries, allowed=allowed, write=write)
+
+
+def _check_user(path: str, platform: Platform, user: str, off: DefaultsOff) -> None:
+    if not _USER.fullmatch(user) and Token.is_unresolved(user):
+        return
+    if not _USER.fullmatch(user) or (isinstance(platform, Eks) and not user[0].isdigit()):
+        kind = "numbers" if isinstance(platform, Eks) else "names or numbers"
+        allowed = f"a user and, after a colon, a group: {kind}"
+        raise invalid(path, "user", user, allowed=allowed, write='user="65532:65532"')
+    if _ROOT.fullmatch(user) and not off.waived("SC-BAT-03"):
+        allowed = "a user other than root"
+        write = f'user="65532:65532", or {waiver_line("SC-BAT-03")}'
+        raise invalid(path, "user", user, allowed=allowed, write=write)
+
+
+def _check_variables(path: str, environment: Mapping[str, str], secrets: Mapping[str, object]) -> None:
+    for argument, given in (("environment", environment), ("secrets", secrets)):
+        for name in given:
+            if not isinstance(name, str) or not _VARIABLE.fullmatch(name):
+                raise invalid(path, argument, name, allowed="names of variables", write=f'{argument}={{"NAME": ...}}')
+            if name.upper().startswith("AWS_BATCH"):
+                allowed = "names that do not begin with AWS_BATCH, which AWS Batch sets itself"
+                raise invalid(path, argument, name, allowed=allowed, write="another name")
+    for name, value in environment.items():
+        check_type(path, f"environment[{name!r}]", value, str, allowed="a text", write=f'{{"{name}": "..."}}')
+        problem = credential_in(name, "" if Token.is_unresolved(value) and not _names_secret(name) else value)
+        if problem is not None:
+            raise invalid(
+                path,
+                f"environment[{name!r}]",
+                "...",
+                allowed=f"no credentials, since everybody reads them in the job definition; {problem}",
+                write=f'secrets={{"{name}": secret}}',
+            )
+    both = sorted(set(environment) & set(secrets))
+    if both:
+        raise invalid(path, "secrets", both[0], allowed="variables that environment has not", write="one of the two")
+    for name, secret in secrets.items():
+        if not isinstance(secret, SecretField) and not any(
+            hasattr(secret, attribute) for attribute in ("secret_arn", "parameter_arn")
+        ):
+            allowed = "a secret, a parameter or a SecretField"
+            write = f'{{"{name}": secretsmanager.Secret.from_secret_name_v2(...)}}'
+            raise invalid(path, f"secrets[{name!r}]", secret, allowed=allowed, write=write)
+
+
+def _names_secret(name: str) -> bool:
+    return credential_in(name, "something") is not None
+
+
+def _check_pod(path: str, given: Mapping[str, Any]) -> None:
+    for argument, what in (
+        ("secrets", "AWS Batch gives pods no secrets: read them in the program, with the job's role"),
+        ("file_mounts", "mount file systems by volumes of the cluster"),
+        ("error_patterns", "the cluster collects the logs: make metric filters on its log group"),
+    ):
+        if given[argument]:
+            raise invalid(path, argument, given[argument], allowed=f"none on EKS; {what}", write="platform=Fargate()")
+
+
+def check_mount(path: str, mount: FileMount) -> None:
+    """Refuse a file system that is said not to be encrypted."""
+    system = mount.access_point.file_system
+    if getattr(system.node.default_child, "encrypted", None) is False:
+        raise invalid(
+            path,
+            "file_mounts",
+            system.node.path,
+            allowed="encrypted file systems",
+            write="efs.FileSystem(..., encrypted=True)",
+        )

@@ -1,0 +1,480 @@
+"""Rules about the queues of AWS Batch and the compute environments behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import combinations, product
+from typing import Final
+
+from secure_containers.rules.batch_model import ENVIRONMENT, QUEUE, Order, bounds, is_told, orders, platform, where
+from secure_containers.rules.engine import Controls, Observations, Severity, resource_rule, template_rule
+from secure_containers.rules.intrinsics import Given, Unknown
+from secure_containers.rules.template import Observation, Resource, Template, Value, World, is_true
+
+_LAUNCH_TEMPLATE: Final = "AWS::EC2::LaunchTemplate"
+_CAPACITY: Final = ("ManagedInstancesProvider", "InstanceLaunchTemplate", "CapacityOptionType")
+
+
+@resource_rule("SC-BAT-10", types=(QUEUE,), guidelines=("batch-logs-and-alarms",))
+def stuck_jobs(queue: Resource) -> Observations:
+    """A job that can never start blocks the queue in silence.
+
+    ## Why
+    A job that asks for more than any host has, or whose hosts cannot join, stays `RUNNABLE` at the head of the queue.
+    All jobs behind it wait with it, none fails, and no alarm speaks.
+
+    ## Fix
+    Give the queue `JobStateTimeLimitActions` for the state `RUNNABLE`, one a reason; Batch then cancels the job, and
+    its failure can be seen.
+
+    ## Bad
+    ```yaml
+    Resources:
+      Queue:
+        Type: AWS::Batch::JobQueue
+        Properties:
+          Priority: 1
+          ComputeEnvironmentOrder:
+            - {Order: 1, ComputeEnvironment: !Ref Environment}
+    ```
+
+    ## Good
+    ```yaml
+    Resources:
+      Queue:
+        Type: AWS::Batch::JobQueue
+        Properties:
+          Priority: 1
+          ComputeEnvironmentOrder:
+            - {Order: 1, ComputeEnvironment: !Ref Environment}
+          JobStateTimeLimitActions:
+            - Action: CANCEL
+              State: RUNNABLE
+              MaxTimeSeconds: 3600
+              Reason: MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT
+    ```
+    """
+    for actions in queue.get("JobStateTimeLimitActions"):
+        states = [state for action in actions.items() for state in action.get("State")]
+        limited = _settled([(state.text == "RUNNABLE", state) for state in states])
+        if not queue.template.always([state.given for verdict, state in limited if verdict], actions.given):
+            place = next((state for state in states if state.unknown), actions)
+            yield place.violates("JobStateTimeLimitActions say nothing of the state RUNNABLE")
+
+
+@resource_rule("SC-BAT-11", types=(QUEUE,), guidelines=("batch-capacity-mix",))
+def critical_on_spot(queue: Resource) -> Observations:
+    """The most urgent jobs wait for capacity that may not come.
+
+    ## Why
+    Spot capacity is what is left over, and is taken back with two minutes' notice. A queue that has nothing else stands
+    still when there is none; and the queue of the highest priority is the last one whose jobs should be interrupted.
+
+    ## Fix
+    Put an environment of type `EC2` or `FARGATE` into every queue, and no Spot environment into the queue with the
+    highest `Priority`, if the queues have different ones.
+
+    ## Bad
+    ```yaml
+    Resources:
+      Queue:
+        Type: AWS::Batch::JobQueue
+        Properties:
+          Priority: 1
+          ComputeEnvironmentOrder:
+            - {Order: 1, ComputeEnvironment: !Ref Spot}
+      Spot:
+        Type: AWS::Batch::ComputeEnvironment
+        Properties:
+          Type: MANAGED
+          ComputeResources: {Type: FARGATE_SPOT, MaxvCpus: 16, Subnets: [subnet-0a1b2c3d]}
+    ```
+
+    ## Good
+    ```yaml
+    Resources:
+      Queue:
+        Type: AWS::Batch::JobQueue
+        Properties:
+          Priority: 1
+          ComputeEnvironmentOrder:
+            - {Order: 1, ComputeEnvironment: !Ref Spot}
+            - {Order: 2, ComputeEnvironment: !Ref OnDemand}
+      Spot:
+        Type: AWS::Batch::ComputeEnvironment
+        Properties:
+          Type: MANAGED
+          ComputeResources: {Type: FARGATE_SPOT, MaxvCpus: 16, Subnets: [subnet-0a1b2c3d]}
+      OnDemand:
+        Type: AWS::Batch::ComputeEnvironment
+        Properties:
+          Type: MANAGED
+          ComputeResources: {Type: FARGATE, MaxvCpus: 16, Subnets: [subnet-0a1b2c3d]}
+    ```
+    """
+    urgent = _is_most_urgent(queue)
+    for listed, found in orders(queue):
+        told = [capacity for order in found for capacity in _settled(_on_demand(order))]
+        may_be_all = not queue.template.always([value.given for surely, value in told if surely], listed.given)
+        spot = next((value for surely, value in told if surely is False), None)
+        unknown = next((value for surely, value in told if surely is None), None)
+        if may_be_all and spot is not None and unknown is None:
+            yield queue.violates("all compute environments of the queue are Spot", at=listed.path)
+        elif urgent and spot is not None:
+            yield queue.violates("the queue with the highest priority has a Spot environment", at=spot.path)
+        elif unknown is not None and (urgent or may_be_all):
+            yield unknown.undecided("is it Spot capacity?")
+
+
+_Verdict = tuple[bool | None, Value]
+"""Whether something holds, None where it is not told; and the value that decides it."""
+
+
+def _settled(verdicts: Iterable[_Verdict]) -> list[_Verdict]:
+    """The verdicts without those that another choice of the same parameter overturns."""
+    found = list(verdicts)
+    return [
+        (verdict, value)
+        for verdict, value in found
+        if not verdict or all(other or not at.meets(value) for other, at in found if at.path == value.path)
+    ]
+
+
+def _on_demand(order: Order) -> Iterator[_Verdict]:
+    """Whether a queue's environment is on demand, in each of its variants, as the queue's own value."""
+    types = order.types()
+    if not types:
+        yield None, order.value
+    for type_ in types:
+        if platform(type_) == "managed instances":
+            for kind in type_.beside("ComputeResources", *_CAPACITY):
+                yield None if kind.unknown else kind.text != "SPOT", _seen_from(order.value, kind)
+        else:
+            on_demand = not type_.text.upper().endswith("SPOT")
+            yield on_demand if platform(type_) else None, _seen_from(order.value, type_)
+
+
+def _seen_from(value: Value, other: Value) -> Value:
+    """`value` where `other` stands; what holds in another template says nothing in this one."""
+    return where(value, other) if other.resource.template is value.resource.template else value
+
+
+def _is_most_urgent(queue: Resource) -> bool:
+    """Whether it may be that no other queue comes before this one, and some come after it."""
+    priorities = queue.template.world.once(_priorities)
+    others = [min(found) for other, found in priorities.items() if other is not queue and found]
+    return any(others and max(others) <= own and min(others) < own for own in priorities[queue])
+
+
+def _priorities(world: World) -> Mapping[Resource, list[int]]:
+    """What is told of the priority of each queue."""
+    return {
+        queue: [int(value.text) for value in queue.get("Priority") if value.text.isdecimal()]
+        for queue in world.of_type(QUEUE)
+    }
+
+
+@template_rule(
+    "SC-BAT-12",
+    types=(ENVIRONMENT, _LAUNCH_TEMPLATE),
+    guidelines=("ecs-launch-types", "encryption-at-rest"),
+    controls=Controls(
+        fsbp=("EC2.170", "EC2.181"),
+        source="https://docs.aws.amazon.com/securityhub/latest/userguide/ec2-controls.html",
+    ),
+)
+def unhardened_hosts(template: Template) -> Observations:
+    """The instances of a compute environment are as the image has them.
+
+    ## Why
+    Without a launch template whatever runs in a job may ask the metadata service for the instance's credentials, by a
+    plain request and from within a container; what jobs leave on the disks lies there in the clear; and a key pair
+    opens a way in that no log shows.
+
+    ## Fix
+    Give the environment a launch template with `HttpTokens: required`, `HttpPutResponseHopLimit: 1` (2 at most for
+    EKS), and every volume `Encrypted`. Name no key pair; sessions of Systems Manager need none.
+
+    ## Bad
+    ```yaml
+    Resources:
+      Environment:
+        Type: AWS::Batch::ComputeEnvironment
+        Properties:
+          Type: MANAGED
+          ComputeResources:
+            Type: EC2
+            MaxvCpus: 16
+            InstanceTypes: [c7g]
+            InstanceRole: !Ref Profile
+    ```
+
+    ## Good
+    ```yaml
+    Resources:
+      Environment:
+        Type: AWS::Batch::ComputeEnvironment
+        Properties:
+          Type: MANAGED
+          ComputeResources:
+            Type: EC2
+            MaxvCpus: 16
+            InstanceTypes: [c7g]
+            InstanceRole: !Ref Profile
+            LaunchTemplate: {LaunchTemplateId: !Ref Hosts}
+      Hosts:
+        Type: AWS::EC2::LaunchTemplate
+        Properties:
+          LaunchTemplateData:
+            MetadataOptions: {HttpTokens: required, HttpPutResponseHopLimit: 1}
+            BlockDeviceMappings:
+              - DeviceName: /dev/xvda
+                Ebs: {VolumeType: gp3, VolumeSize: 50, Encrypted: true}
+    ```
+    """
+    for environment in template.of_type(ENVIRONMENT):
+        for type_ in environment.get("ComputeResources", "Type"):
+            if type_.unknown:
+                yield type_.undecided("does it start instances?")
+            elif platform(type_) == "instances":
+                for resources in type_.beside("ComputeResources"):
+                    yield from _no_key_pair(resources.get("Ec2KeyPair"))
+                    yield from _launch_templates(resources)
+    limits = template.world.once(_hop_limits)
+    for hosts in template.of_type(_LAUNCH_TEMPLATE):
+        if hosts in limits:
+            yield from _unhardened(hosts, limits[hosts])
+
+
+def _launch_templates(resources: Value) -> Observations:
+    """What is wrong with how a compute environment names its launch templates."""
+    for launch in resources.get("LaunchTemplate"):
+        names = list(_named(launch))
+        if launch.unknown or not names:
+            yield launch.violates("there is no launch template", about="LaunchTemplate")
+            continue
+        for name in names:
+            if not _launch_template(name):
+                yield name.undecided("how does the launch template set up its instances?")
+
+
+def _named(launch: Value) -> Iterator[Value]:
+    """The ids and names of a launch template and of those that override it for some types of instances."""
+    overrides = [each for values in launch.get("Overrides") for each in values.items()]
+    for each in (launch, *overrides):
+        for key in ("LaunchTemplateId", "LaunchTemplateName"):
+            yield from (value for value in each.get(key) if not value.absent)
+
+
+def _launch_template(name: Value) -> list[Resource]:
+    """The launch templates that a value names, by reference or by the name that they give themselves."""
+    world = name.resource.template.world
+    places = world.locate(name)
+    found = [place for place in places if isinstance(place, Resource) and place.type == _LAUNCH_TEMPLATE]
+    return found or [
+        hosts
+        for hosts in world.of_type(_LAUNCH_TEMPLATE)
+        if any(is_told(own) and own.text in places for own in hosts.get("LaunchTemplateName"))
+    ]
+
+
+def _hop_limits(world: World) -> Mapping[Resource, int]:
+    """The launch templates of compute environments, and how far their metadata may travel."""
+    found: dict[Resource, int] = {}
+    for environment in world.of_type(ENVIRONMENT):
+        limit = 1 if any(value.absent for value in environment.get("EksConfiguration")) else 2
+        for launch in environment.get("ComputeResources", "LaunchTemplate"):
+            for name in _named(launch):
+                for hosts in _launch_template(name):
+                    found[hosts] = min(limit, found.get(hosts, limit))
+    return found
+
+
+def _unhardened(hosts: Resource, hop_limit: int) -> Observations:
+    for tokens in hosts.get("LaunchTemplateData", "MetadataOptions", "HttpTokens"):
+        if tokens.text != "required":
+            message = f"HttpTokens is {tokens.text or 'not set, so that the image decides'}"
+            yield tokens.violates(message, about="HttpTokens")
+    for hops in hosts.get("LaunchTemplateData", "MetadataOptions", "HttpPutResponseHopLimit"):
+        if not bounds(hops)[1] <= hop_limit:
+            message = f"HttpPutResponseHopLimit is {hops.text or 'not set, so that the image decides'}, not {hop_limit}"
+            yield hops.violates(message, about="HttpPutResponseHopLimit")
+    for mappings in hosts.get("LaunchTemplateData", "BlockDeviceMappings"):
+        volumes = [volume for each in mappings.items() for volume in each.get("Ebs") if not volume.absent]
+        if not hosts.template.always([volume.given for volume in volumes], mappings.given):
+            yield mappings.violates("BlockDeviceMappings set up no volume", about="BlockDeviceMappings")
+        for volume in volumes:
+            for encrypted in volume.get("Encrypted"):
+                if not is_true(encrypted.data):
+                    message = f"Encrypted is {encrypted.text or 'not set, so that the image decides'}"
+                    yield encrypted.violates(message, about="BlockDeviceMappings")
+    yield from _no_key_pair(hosts.get("LaunchTemplateData", "KeyName"))
+
+
+def _no_key_pair(names: list[Value]) -> Observations:
+    for name in names:
+        about = name.path.rpartition(".")[2]
+        if name.may_be(""):
+            yield name.undecided("is there a key pair?")
+        elif name.text:
+            yield name.resource.violates(f"the instances take the key pair {name.text}", at=name.path, about=about)
+
+
+@resource_rule("SC-BAT-14", types=(ENVIRONMENT,), guidelines=("deployable-templates",), severity=Severity.WARNING)
+def replacing_batch_tags(environment: Resource) -> Observations:
+    """A changed tag replaces the compute environment.
+
+    ## Why
+    CloudFormation cannot change the tags of a compute environment: whoever adds a tag to the app replaces all of them.
+    The old one is deleted while jobs may still run in it; on Fargate it is left invalid then, and the update fails.
+
+    ## Fix
+    Keep tags off: `Tags.of(app).add("owner", "payments", exclude_resource_types=["AWS::Batch::ComputeEnvironment"])`.
+    Tag instances in `ComputeResources.Tags`. Queues and job definitions take new tags in place and are no finding.
+
+    ## Bad
+    ```yaml
+    Resources:
+      Environment:
+        Type: AWS::Batch::ComputeEnvironment
+        Properties:
+          Type: MANAGED
+          ComputeResources: {Type: FARGATE, MaxvCpus: 16, Subnets: [subnet-0a1b2c3d]}
+          Tags: {owner: payments}
+    ```
+
+    ## Good
+    ```yaml
+    Resources:
+      Environment:
+        Type: AWS::Batch::ComputeEnvironment
+        Properties:
+          Type: MANAGED
+          ComputeResources: {Type: FARGATE, MaxvCpus: 16, Subnets: [subnet-0a1b2c3d]}
+    ```
+    """
+    # By the resource schemas of October 2026 the tags of queues and scheduling policies change in place; before that
+    # every change replaced these too (cloudformation-coverage-roadmap#2463).
+    for tags in environment.get("Tags"):
+        if tags.data:
+            yield tags.violates("every change of the tags replaces the compute environment")
+
+
+@resource_rule("SC-BAT-16", types=(QUEUE,), guidelines=("batch-logs-and-alarms",))
+def unwatched_jobs(queue: Resource) -> Observations:
+    """A failed job tells nobody.
+
+    ## Why
+    Whoever submitted the job has gone home, or is a function that ended long ago. Batch has no metric of failed jobs,
+    and forgets them after a week; the event is all that there is.
+
+    ## Fix
+    Let a rule of EventBridge take the events of `aws.batch` of type `Batch Job State Change` and status `FAILED`, and
+    send them to somebody: a topic, a queue, an alarm on a log group.
+
+    ## Bad
+    ```yaml
+    Resources:
+      Queue:
+        Type: AWS::Batch::JobQueue
+        Properties:
+          Priority: 1
+          ComputeEnvironmentOrder:
+            - {Order: 1, ComputeEnvironment: !Ref Environment}
+    ```
+
+    ## Good
+    ```yaml
+    Resources:
+      Queue:
+        Type: AWS::Batch::JobQueue
+        Properties:
+          Priority: 1
+          ComputeEnvironmentOrder:
+            - {Order: 1, ComputeEnvironment: !Ref Environment}
+      FailedJobs:
+        Type: AWS::Events::Rule
+        Properties:
+          EventPattern:
+            source: [aws.batch]
+            detail-type: [Batch Job State Change]
+            detail: {status: [FAILED], jobQueue: [!Ref Queue]}
+          Targets:
+            - {Id: operators, Arn: !Ref Alerts}
+    ```
+    """
+    watching: list[Given] = []
+    untold: Value | None = None
+    for rule in queue.template.world.of_type("AWS::Events::Rule"):
+        for parts in product(*map(_settled, _conditions(rule, queue))):
+            if any(verdict is False for verdict, _ in parts) or not _meet([value for _, value in parts]):
+                continue
+            untold = untold or next((value for verdict, value in parts if verdict is None), None)
+            given: Given = frozenset().union(*(value.given for _, value in parts))
+            if all(verdict for verdict, _ in parts) and (rule.template is queue.template or not given):
+                watching.append(given)
+    if queue.always(watching):
+        return
+    if untold is None:
+        yield queue.violates("no enabled rule of EventBridge takes its failed jobs anywhere")
+    else:
+        place = f"{untold.path} of {untold.resource.logical_id} is {untold.text}"
+        message = f"cannot be decided: does a rule of EventBridge take its failed jobs anywhere? {place}"
+        yield Observation(queue, message, at="Properties", decided=False)
+
+
+def _meet(values: list[Value]) -> bool:
+    return all(one.meets(other) for one, other in combinations(values, 2))
+
+
+def _conditions(rule: Resource, queue: Resource) -> Iterator[list[_Verdict]]:
+    """What has to hold so that a rule takes the failed jobs of a queue somewhere, each in all its variants."""
+    patterns = [parsed for pattern in rule.get("EventPattern") for parsed in pattern.parsed()]
+    yield [verdict for pattern in patterns for verdict in _takes(pattern.get("source"), "aws.batch", absent=False)]
+    yield [verdict for pattern in patterns for verdict in _takes(pattern.get("detail-type"), "Batch Job State Change")]
+    yield [verdict for pattern in patterns for verdict in _takes(pattern.get("detail", "status"), "FAILED")]
+    yield [verdict for pattern in patterns for verdict in _takes_jobs_of(queue, pattern.get("detail", "jobQueue"))]
+    yield [(None if state.unknown else state.text != "DISABLED", state) for state in rule.get("State")]
+    yield [(_is_default(bus), bus) for bus in rule.get("EventBusName")]
+    yield [(None if each.unknown else True, each) for targets in rule.get("Targets") for each in targets.items()]
+
+
+def _takes(values: list[Value], wanted: str, *, absent: bool = True) -> Iterator[_Verdict]:
+    """Whether one field of an event pattern takes a text."""
+    for value in values:
+        if value.absent:
+            yield absent, value
+        for item in value.items():
+            yield _matches(item, wanted), item
+
+
+def _matches(item: Value, wanted: str) -> bool | None:
+    if isinstance(item.data, str):
+        return item.text == wanted if is_told(item) else None
+    for prefix in item.get("prefix"):
+        if isinstance(prefix.data, str):
+            return wanted.startswith(prefix.data) if is_told(prefix) else None
+    for others in item.get("anything-but"):
+        texts = list(others.items())
+        if texts and all(isinstance(each.data, str) and is_told(each) for each in texts):
+            return wanted not in {each.text for each in texts}
+    return None
+
+
+def _takes_jobs_of(queue: Resource, values: list[Value]) -> Iterator[_Verdict]:
+    world = queue.template.world
+    for value in values:
+        if value.absent:
+            yield True, value
+        for item in value.items():
+            places = world.locate(item)
+            others = any(isinstance(place, Resource) for place in places)
+            told = others or (isinstance(item.data, str) and is_told(item))
+            yield (True if queue in places else False if told else None), item
+
+
+def _is_default(bus: Value) -> bool | None:
+    """Whether a bus is the one to which the events of AWS come; one that a template makes is another."""
+    if isinstance(bus.data, Unknown):
+        return None
+    return bus.absent or bus.text.rpartition("/")[2] == "default"

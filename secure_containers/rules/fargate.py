@@ -1,0 +1,35 @@
+"""Which sizes Fargate has, for tasks and jobs.
+
+Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+_GIB: Final = 1024
+
+SIZES: Final[Mapping[float, tuple[int, ...]]] = {
+    0.25: (512, 1 * _GIB, 2 * _GIB),
+    0.5: tuple(range(1 * _GIB, 4 * _GIB + 1, _GIB)),
+    1: tuple(range(2 * _GIB, 8 * _GIB + 1, _GIB)),
+    2: tuple(range(4 * _GIB, 16 * _GIB + 1, _GIB)),
+    4: tuple(range(8 * _GIB, 30 * _GIB + 1, _GIB)),
+    8: tuple(range(16 * _GIB, 60 * _GIB + 1, 4 * _GIB)),
+    16: tuple(range(32 * _GIB, 120 * _GIB + 1, 8 * _GIB)),
+    32: (60 * _GIB, 120 * _GIB, 244 * _GIB),
+}
+"""The memory, in MiB, that there is for each number of vCPUs."""
+EPHEMERAL_GIB: Final = (21, 200)
+"""The least and the most of ephemeral storage that can be asked for; without asking there are 20 GiB."""
+
+
+def memory_for(vcpus: float) -> str:
+    """The memory that goes with a number of vCPUs, in words; what there are of vCPUs, if there is no such number."""
+    sizes = SIZES.get(vcpus)
+    if sizes is None:
+        return f"{', '.join(f'{each:g}' for each in SIZES)} vCPUs"
+    if sizes[1] - sizes[0] != sizes[2] - sizes[1]:
+        return f"{', '.join(map(str, sizes))} MiB with {vcpus:g} vCPUs"
+    return f"{sizes[0]} to {sizes[-1]} MiB in steps of {sizes[1] - sizes[0]} with {vcpus:g} vCPUs"

@@ -1,0 +1,162 @@
+"""What is seen of jobs: their record, their alarms, their dashboard."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from aws_cdk import App, Duration
+
+from secure_containers import QueueLimits
+from tests.batch.conftest import Jobs
+from tests.support import concrete, of_type
+
+
+def alarms(jobs: Jobs) -> dict[str, dict[str, Any]]:
+    return {id.rstrip("0123456789ABCDEF"): each for id, each in jobs.all("AWS::CloudWatch::Alarm").items()}
+
+
+def pattern(jobs: Jobs, name: str) -> str:
+    (found,) = (
+        each["FilterPattern"]
+        for each in jobs.all("AWS::Logs::MetricFilter").values()
+        if each["MetricTransformations"][0]["MetricName"] == name
+    )
+    return (
+        "".join(part if isinstance(part, str) else "NAME" for part in found["Fn::Join"][1])
+        if isinstance(found, dict)
+        else found
+    )
+
+
+class TestRecord:
+    def test_every_event_of_the_queues_is_kept(self, jobs: Jobs) -> None:
+        (rule,) = (each for id, each in jobs.all("AWS::Events::Rule").items() if "Record" in id)
+        assert rule["State"] == "ENABLED"
+        assert set(rule["EventPattern"]["detail-type"]) == {"Batch Job State Change", "Batch Job Queue Blocked"}
+        assert len(rule["EventPattern"]["detail"]["jobQueue"]) == 2
+        (target,) = rule["Targets"]
+        assert concrete(target["Arn"]).split(":log-group:")[1].startswith("EnvWatchEvents")
+        assert "DeadLetterConfig" in target
+
+    def test_the_log_group_is_encrypted_and_bounded(self, jobs: Jobs) -> None:
+        (group,) = (each for id, each in jobs.all("AWS::Logs::LogGroup").items() if id.startswith("EnvWatchEvents"))
+        assert group["RetentionInDays"] == 365
+        assert group["KmsKeyId"]["Fn::GetAtt"][0].startswith("EnvKey")
+
+    def test_eventbridge_may_write_to_it_for_rules_of_this_account(self, jobs: Jobs) -> None:
+        document = jobs.only("AWS::Logs::ResourcePolicy")["PolicyDocument"]
+        text = "".join(part if isinstance(part, str) else "X" for part in document["Fn::Join"][1])
+        statements = {each["Action"]: each for each in json.loads(text)["Statement"]}
+        assert set(statements) == {"logs:CreateLogStream", "logs:PutLogEvents"}
+        for statement in statements.values():
+            assert set(statement["Principal"]["Service"]) == {"events.amazonaws.com", "delivery.logs.amazonaws.com"}
+        assert "aws:SourceArn" in statements["logs:PutLogEvents"]["Condition"]["ArnLike"]
+
+    def test_environments_of_a_stack_share_one_policy_of_the_ten_of_an_account(self, jobs: Jobs) -> None:
+        from secure_containers import LeastPrivilegeBatchEnv  # noqa: PLC0415
+
+        LeastPrivilegeBatchEnv(jobs.stack, "Other", network=jobs.network)
+        assert len(jobs.all("AWS::Logs::ResourcePolicy")) == 1
+
+
+class TestAlarms:
+    def test_unasked(self, jobs: Jobs) -> None:
+        jobs.add()
+        assert set(alarms(jobs)) == {
+            "EnvRenderFailed",
+            "EnvWatchAlarmsCriticalAge",
+            "EnvWatchAlarmsCriticalDepth",
+            "EnvWatchAlarmsStandardAge",
+            "EnvWatchAlarmsStandardDepth",
+            "EnvWatchAlarmsStuck",
+            "EnvWatchAlarmsUndelivered",
+            "EnvWatchAlarmsUnwatched",
+        }
+
+    def test_each_tells_the_topic_what_it_means(self, jobs: Jobs) -> None:
+        jobs.add()
+        topic = next(iter(jobs.all("AWS::SNS::Topic")))
+        for alarm in alarms(jobs).values():
+            assert alarm["AlarmActions"] == [{"Ref": topic}]
+            assert "(batch-logs-and-alarms)" in alarm["AlarmDescription"]
+
+    def test_the_failure_of_one_kind_is_told_of_that_kind(self, jobs: Jobs) -> None:
+        jobs.add()
+        assert pattern(jobs, "RenderFailed") == (
+            '{($.detail.status = "FAILED") && ($.detail.jobDefinition = "*/NAME:*")}'
+        )
+        assert alarms(jobs)["EnvRenderFailed"]["MetricName"] == "RenderFailed"
+        assert alarms(jobs)["EnvRenderFailed"]["TreatMissingData"] == "notBreaching"
+
+    @pytest.mark.parametrize("reason", ["CAPACITY:", "MISCONFIGURATION:", "ACTION_REQUIRED", "UNDETERMINED"])
+    def test_jobs_that_cannot_start_are_told_of(self, jobs: Jobs, reason: str) -> None:
+        assert f'($.detail.statusReason = "{reason}*")' in pattern(jobs, "Stuck")
+
+    def test_limits_of_queues_are_those_that_were_given(self, app: App) -> None:
+        found = alarms(Jobs(app, queue_limits=QueueLimits(jobs=7, age=Duration.minutes(90))))
+        assert found["EnvWatchAlarmsStandardDepth"]["Threshold"] == 7
+        assert found["EnvWatchAlarmsStandardDepth"]["MetricName"] == "RunnableJobs"
+        assert found["EnvWatchAlarmsCriticalAge"]["Threshold"] == 5400
+        assert found["EnvWatchAlarmsCriticalAge"]["MetricName"] == "OldestRunnableJob"
+
+    def test_patterns_of_the_users_are_counted_and_told_of(self, jobs: Jobs) -> None:
+        jobs.add(error_patterns={"DiskFull": '"No space left on device"'})
+        assert pattern(jobs, "RenderDiskFull") == '"No space left on device"'
+        assert alarms(jobs)["EnvRenderDiskFull"]["MetricName"] == "RenderDiskFull"
+        (own,) = (
+            each
+            for each in jobs.all("AWS::Logs::MetricFilter").values()
+            if each["MetricTransformations"][0]["MetricName"] == "RenderDiskFull"
+        )
+        assert own["LogGroupName"]["Ref"].startswith("EnvRenderLogs")
+
+    def test_usual_errors_are_counted_unasked(self, jobs: Jobs) -> None:
+        jobs.add()
+        words = pattern(jobs, "RenderErrors")
+        assert {"?ERROR", "?Traceback", "?OutOfMemory", "?panic"} <= set(words.split())
+
+
+class TestQueueWatch:
+    def test_it_asks_for_the_environments_queues_and_may_do_nothing_else(self, jobs: Jobs) -> None:
+        (function,) = (each for id, each in jobs.all("AWS::Lambda::Function").items() if "QueueWatch" in id)
+        assert function["Handler"] == "handler.handler"
+        queues = function["Environment"]["Variables"]["QUEUES"]["Fn::Join"][1]
+        assert [part["Ref"] for part in queues if isinstance(part, dict)] == list(jobs.all("AWS::Batch::JobQueue"))
+        (policy,) = (each for id, each in jobs.all("AWS::IAM::ManagedPolicy").items() if "QueueWatch" in id)
+        actions = [each["Action"] for each in policy["PolicyDocument"]["Statement"]]
+        assert actions == [["logs:CreateLogStream", "logs:PutLogEvents"], "batch:ListJobs"]
+
+    def test_it_runs_every_five_minutes_and_its_failures_are_told_of(self, jobs: Jobs) -> None:
+        (rule,) = (each for id, each in jobs.all("AWS::Events::Rule").items() if "EveryFiveMinutes" in id)
+        assert rule["ScheduleExpression"] == "rate(5 minutes)"
+        assert alarms(jobs)["EnvWatchAlarmsUnwatched"]["Namespace"] == "AWS/Lambda"
+
+    def test_it_writes_the_metrics_that_the_alarms_read(self, jobs: Jobs) -> None:
+        (function,) = (each for id, each in jobs.all("AWS::Lambda::Function").items() if "QueueWatch" in id)
+        namespace = function["Environment"]["Variables"]["NAMESPACE"]
+        assert alarms(jobs)["EnvWatchAlarmsStandardAge"]["Namespace"] == namespace
+        assert [each["Name"] for each in alarms(jobs)["EnvWatchAlarmsStandardAge"]["Dimensions"]] == ["JobQueueName"]
+
+
+class TestDashboard:
+    def body(self, jobs: Jobs) -> str:
+        (board,) = of_type(jobs.template, "AWS::CloudWatch::Dashboard").values()
+        return "".join(
+            part if isinstance(part, str) else "X" for part in board["Properties"]["DashboardBody"]["Fn::Join"][1]
+        )
+
+    def test_the_life_of_jobs_is_on_one_page(self, jobs: Jobs) -> None:
+        jobs.add("One")
+        jobs.add("Two")
+        body = self.body(jobs)
+        json.loads(body)
+        for metric in ("Submitted", "MovedToRunnable", "MovedToRunning", "MovedToSucceeded", "MovedToFailed"):
+            assert f'"Jobs{metric}"' in body
+        for metric in ("OneFailed", "TwoFailed", "OneErrors", "RunnableJobs", "OldestRunnableJob"):
+            assert f'"{metric}"' in body
+
+    def test_failures_are_listed_with_their_log_streams(self, jobs: Jobs) -> None:
+        assert "detail.container.logStreamName" in self.body(jobs)
+        assert 'detail.status = \\"FAILED\\"' in self.body(jobs)

@@ -10,7 +10,7 @@ from typing import Final
 from secure_containers.rules.batch_model import DEFINITION, ENVIRONMENT, ROLE, Form, identities, named_resources, tasks
 from secure_containers.rules.engine import Observations, template_rule
 from secure_containers.rules.partitions import arn_parts
-from secure_containers.rules.policies import PolicyKind, Unreadable, statements_of
+from secure_containers.rules.policies import PolicyKind, Unreadable, narrows, statements_of
 from secure_containers.rules.template import Observation, Place, Resource, Template, Value, World
 
 _AWS_POLICY: Final = re.compile(r":iam::aws:policy/(?:.*/)?([^/]+)$")
@@ -21,10 +21,6 @@ _INSTANCE_ROLES: Final = (
     ("ManagedInstancesProvider", "InstanceLaunchTemplate", "Ec2InstanceProfileArn"),
 )
 _TASK_SERVICES: Final = re.compile(r"(?:ecs-tasks|pods\.eks)\..+")
-_POSITIVE_OPERATORS: Final = re.compile(
-    r"^(ForAnyValue:)?(StringEquals|StringEqualsIgnoreCase|StringLike|ArnEquals|ArnLike)$"
-)
-"""Operators that fail when the key is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,14 +260,7 @@ def confusable_job_role(template: Template) -> Observations:
 
 
 def _says_whose(operator: str, key: str, values: list[Value]) -> bool:
-    return (
-        key in ("aws:sourceaccount", "aws:sourcearn")
-        and _POSITIVE_OPERATORS.match(operator) is not None
-        and bool(values)
-        and all(
-            _names_an_account(value.text) and not (operator.endswith("Like") and value.may_be("*")) for value in values
-        )
-    )
+    return key in ("aws:sourceaccount", "aws:sourcearn") and narrows(operator, values, _names_an_account)
 
 
 def _names_an_account(text: str) -> bool:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Final
 
 from secure_containers.rules.engine import Controls, Observations, resource_rule, statement_rule
 from secure_containers.rules.partitions import PLACEHOLDER, arn_parts
-from secure_containers.rules.policies import PolicyKind, Statement, has_resource_level
+from secure_containers.rules.policies import PolicyKind, Statement, has_resource_level, narrows
 from secure_containers.rules.template import Resource, Value
 
 _IAM_CONTROLS: Final = "https://docs.aws.amazon.com/securityhub/latest/userguide/iam-controls.html"
@@ -40,10 +39,6 @@ _PRINCIPAL_CONDITIONS: Final = re.compile(
     r"|s3:dataaccesspointaccount)$"
 )
 """Condition keys that say whom a wildcard principal means. A principal's tags do not: every account sets its own."""
-_POSITIVE_OPERATORS: Final = re.compile(
-    r"^(ForAnyValue:)?(StringEquals|StringEqualsIgnoreCase|StringLike|ArnEquals|ArnLike)$"
-)
-"""Operators that fail when the key is missing. `...IfExists` and `ForAllValues:` succeed then: they narrow nothing."""
 
 
 @statement_rule(
@@ -384,22 +379,13 @@ def _names_no_resource(arn: str) -> bool:
 
 
 def _says_which_resources(operator: str, key: str, values: list[Value]) -> bool:
-    return _RESOURCE_CONDITIONS.match(key) is not None and _narrows(
+    return _RESOURCE_CONDITIONS.match(key) is not None and narrows(
         operator, values, lambda text: not _names_no_resource(text)
     )
 
 
 def _says_who(operator: str, key: str, values: list[Value]) -> bool:
-    return _PRINCIPAL_CONDITIONS.match(key) is not None and _narrows(operator, values, _names_somebody)
-
-
-def _narrows(operator: str, values: list[Value], names: Callable[[str], bool]) -> bool:
-    """Whether every value names something, and will: `...Like` takes a wildcard that a parameter may bring."""
-    return (
-        _POSITIVE_OPERATORS.match(operator) is not None
-        and bool(values)
-        and all(names(value.text) and not (operator.endswith("Like") and value.may_be("*")) for value in values)
-    )
+    return _PRINCIPAL_CONDITIONS.match(key) is not None and narrows(operator, values, _names_somebody)
 
 
 def _names_somebody(text: str) -> bool:

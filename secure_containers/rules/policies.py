@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -67,6 +68,10 @@ _PERMISSION: Final = "AWS::Lambda::Permission"
 _EVENT_BUS_POLICY: Final = "AWS::Events::EventBusPolicy"
 """Likewise, where it has no `Statement`."""
 
+_POSITIVE_OPERATORS: Final = re.compile(
+    r"^(ForAnyValue:)?(StringEquals|StringEqualsIgnoreCase|StringLike|ArnEquals|ArnLike)$"
+)
+"""Operators that fail when the key is missing. `...IfExists` and `ForAllValues:` succeed then: they narrow nothing."""
 POLICY_TYPES: Final = (*_POLICIES, _PERMISSION)
 
 
@@ -222,6 +227,15 @@ def _statement(resource: Resource, action: Any, principal: Any, condition: Any) 
 def _as_written(resource: Resource) -> Mapping[str, Any]:
     properties = resource.body.get("Properties")
     return properties if isinstance(properties, dict) else {}
+
+
+def narrows(operator: str, values: list[Value], names: Callable[[str], bool]) -> bool:
+    """Whether a condition narrows: whether every value names something, and will: `...Like` takes a wildcard that a parameter may bring."""
+    return (
+        _POSITIVE_OPERATORS.match(operator) is not None
+        and bool(values)
+        and all(names(value.text) and not (operator.endswith("Like") and value.may_be("*")) for value in values)
+    )
 
 
 def _some(value: Value, test: Callable[[str, Value], bool]) -> bool:

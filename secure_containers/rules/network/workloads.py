@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from secure_containers.rules.batch_model import tasks
 from secure_containers.rules.intrinsics import NOTHING_GIVEN, Given
 from secure_containers.rules.network.exposure import targets_of
 from secure_containers.rules.network.needs import (
@@ -364,26 +365,17 @@ def _jobs(world: World, roles: Roles) -> Mapping[tuple[Template | None, bool], W
 def _job(world: World, roles: Roles, job: Resource, *, fargate: bool) -> Workload:
     """What jobs of one definition need, wherever they run."""
     found = Workload(job, "the job", [], [])
-    tasks = [task for values in job.get("EcsProperties", "TaskProperties") for task in values.items()]
-    containers = [value for value in job.get("ContainerProperties") if not value.absent]
-    containers += [each for task in tasks for values in task.get("Containers") for each in values.items()]
-    containers += [
-        container
-        for ranges in job.get("NodeProperties", "NodeRangeProperties")
-        for each in ranges.items()
-        for container in each.get("Container")
-        if not container.absent
-    ]
-    for container in containers:
+    together = tasks(job)
+    inside = [container.value for task in together for container in task.containers]
+    for container in inside:
         add_container(world, found, container)
         # Batch logs to CloudWatch unless another driver is asked for.
         if all(driver.absent for driver in container.get("LogConfiguration", "LogDriver")):
             found.needs.append(Need("logs", "write the logs of its jobs", (ask(job.template, WRITE_LOGS),)))
-        addresses = container.get("NetworkConfiguration", "AssignPublicIp")
-        found.public_address = found.public_address or (fargate and any(v.text == "ENABLED" for v in addresses))
-    add_volumes(world, found, [volumes for each in (*containers, *tasks) for volumes in each.get("Volumes")])
-    named = [value for each in containers for value in each.get("JobRoleArn")]
-    named += [value for task in tasks for value in task.get("TaskRoleArn")]
-    fips = any(is_true(value.data) for container in containers for value in fips_settings(container))
-    add_role(roles, found, [place for value in named for place in world.locate(value)], fips=fips, skipped=())
+    addresses = [value for task in together for value in task.value.get("NetworkConfiguration", "AssignPublicIp")]
+    found.public_address = fargate and any(value.text == "ENABLED" for value in addresses)
+    add_volumes(world, found, [volume for task in together for volume in task.volumes])
+    fips = any(is_true(value.data) for container in inside for value in fips_settings(container))
+    named = [place for task in together for value in task.job_roles for place in world.locate(value)]
+    add_role(roles, found, named, fips=fips, skipped=())
     return found

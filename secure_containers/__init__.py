@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         QueueLimits,
         Retries,
         SecretField,
+        SecureParameter,
         Share,
     )
     from secure_containers.ecr import (
@@ -69,6 +70,7 @@ _HOMES: Final = {
     "Retries": "batch",
     "ScanSeverity": "ecr",
     "SecretField": "batch",
+    "SecureParameter": "batch",
     "SecureEcrRepository": "ecr",
     "Share": "batch",
     "TagScheme": "ecr",
@@ -103,6 +105,7 @@ __all__ = [
     "ScanSeverity",
     "SecretField",
     "SecureEcrRepository",
+    "SecureParameter",
     "Share",
     "TagScheme",
     "VpcBlockMode",

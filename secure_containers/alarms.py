@@ -63,6 +63,7 @@ class Alarms(Construct):
         super().__init__(scope, id)
         self._topic, self._action = topic, actions.SnsAction(topic)
         self._namespace = namespace
+        self._events_allowed = False
         self._allow_topic()
         self.undelivered = self._queue()
         self._board: cloudwatch.Dashboard | None = None
@@ -119,6 +120,11 @@ class Alarms(Construct):
         self, id: str, *, pattern: Mapping[str, object], description: str, read_only_calls: bool = False
     ) -> events.CfnRule:
         """A rule that sends an event to the topic. CDK's own rule does not know the state for calls that only read."""
+        if not self._events_allowed:
+            # AWS: EventBridge supports no condition on its source, neither in a topic's policy nor in that of its key.
+            # With one there, every event would be lost.
+            self._allow("Events", _EVENTS, None)
+            self._events_allowed = True
         target = events.CfnRule.TargetProperty(
             id="Topic",
             arn=self._topic.topic_arn,
@@ -167,15 +173,12 @@ class Alarms(Construct):
         return queue
 
     def _allow_topic(self) -> None:
-        """Let this account's rules and alarms publish. An imported topic and its key have to do so already."""
+        """Let this account's alarms publish. An imported topic and its key have to do so already."""
         stack = Stack.of(self)
         alarms = stack.format_arn(
             service="cloudwatch", resource="alarm", resource_name="*", arn_format=ArnFormat.COLON_RESOURCE_NAME
         )
         from_alarms = {"StringEquals": {"aws:SourceAccount": stack.account}, "ArnLike": {"aws:SourceArn": alarms}}
-        # AWS: EventBridge supports no condition on its source, neither in a topic's policy nor in that of its key. With
-        # one there, every event would be lost.
-        self._allow("Events", _EVENTS, None)
         self._allow("Alarms", _ALARMS, from_alarms)
 
     def _allow(self, sid: str, service: str, conditions: Mapping[str, object] | None) -> None:

@@ -71,13 +71,12 @@ def private_bucket(
     )
     if organization_id is not None:
         deny(bucket, "DenyOutsideOrganization", ["s3:*"], outside(Stack.of(scope), organization_id))
-    if removal is RemovalPolicy.RETAIN:
-        _keep_policy(bucket)
+    _keep_policy(bucket, removal)
     waive(bucket, _NOT_REPLICATED)
     return bucket
 
 
-def access_log_bucket(scope: Construct, id: str) -> s3.Bucket:
+def access_log_bucket(scope: Construct, id: str, *, removal: RemovalPolicy = RemovalPolicy.RETAIN) -> s3.Bucket:
     """Where the access logs of the other buckets go, and from which nobody deletes them."""
     bucket = s3.Bucket(
         scope,
@@ -90,9 +89,9 @@ def access_log_bucket(scope: Construct, id: str) -> s3.Bucket:
         lifecycle_rules=[
             s3.LifecycleRule(expiration=Duration.days(_ACCESS_LOG_DAYS), noncurrent_version_expiration=Duration.days(1))
         ],
-        removal_policy=RemovalPolicy.RETAIN,
+        removal_policy=removal,
     )
-    _keep_policy(bucket)
+    _keep_policy(bucket, removal)
     deny(bucket, "DenyDeletion", DELETIONS, {})
     waive(
         bucket,
@@ -119,7 +118,7 @@ def deny(bucket: s3.Bucket, sid: str, actions: Sequence[str], conditions: Mappin
     )
 
 
-def _keep_policy(bucket: s3.Bucket) -> None:
+def _keep_policy(bucket: s3.Bucket, removal: RemovalPolicy) -> None:
     """What protects the data stays with it."""
-    if bucket.policy is not None:
-        bucket.policy.apply_removal_policy(RemovalPolicy.RETAIN)
+    if bucket.policy is not None and removal is not RemovalPolicy.DESTROY:
+        bucket.policy.apply_removal_policy(removal)

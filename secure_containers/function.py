@@ -29,6 +29,7 @@ def own_function(
     timeout: Duration,
     unbound_actions: Sequence[str],
     reasons: Mapping[str, str],
+    statements: Sequence[iam.PolicyStatement] = (),
     retention: logs.RetentionDays = logs.RetentionDays.ONE_YEAR,
     removal: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
 ) -> lambda_.Function:
@@ -45,6 +46,7 @@ def own_function(
         timeout: how long it may take.
         unbound_actions: actions that it needs on `*`, since they have no resource level.
         reasons: why findings of cdk-nag's packs are accepted on it, by their ids.
+        statements: what else it may do.
         retention: how long its logs are kept.
         removal: what becomes of its logs; as long as their key, without which they cannot be read.
     """
@@ -63,11 +65,12 @@ def own_function(
         roles=[role],
         statements=[
             iam.PolicyStatement(actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[group.log_group_arn]),
+            *statements,
         ],
     )
     if unbound_actions:
         policy.add_statements(iam.PolicyStatement(actions=list(unbound_actions), resources=["*"]))
-        reason = f"{' and '.join(unbound_actions)} have no resource level; the rest of this policy names a log group"
+        reason = f"{' and '.join(unbound_actions)} have no resource level; the rest of this policy names its resources"
         waive(policy, Waiver("AwsSolutions-IAM5[Resource::*]", reason=reason))
     function = lambda_.Function(
         scope,

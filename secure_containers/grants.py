@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+from aws_cdk import Names
 from aws_cdk import aws_iam as iam
+from constructs import Construct
 
 from secure_containers.waivers import Waiver, waive
 
 
 def grant_apart(
-    grantee: iam.IGrantable, id: str, statements: Sequence[iam.PolicyStatement], waivers: Sequence[Waiver]
+    grantee: iam.IGrantable,
+    id: str,
+    statements: Sequence[iam.PolicyStatement],
+    waivers: Sequence[Waiver],
+    *,
+    scope: Construct | None = None,
 ) -> None:
     """Give statements to a principal, once for an id; a role gets them in a policy of their own, so that the waivers
     cover nothing else.
@@ -20,11 +28,15 @@ def grant_apart(
         id: the construct id of the policy.
         statements: what is allowed.
         waivers: the findings in these statements to accept.
+        scope: where the policy of an imported role stands. Left out, its own policy takes the statements, unwaived.
     """
-    principal = grantee if isinstance(grantee, iam.Role) else grantee.grant_principal
-    if not isinstance(principal, iam.Role):
+    principal: Any = grantee if isinstance(grantee, iam.Role) else grantee.grant_principal
+    home: Construct | None = principal if isinstance(principal, iam.Role) else None
+    if home is None and scope is not None and hasattr(principal, "role_name"):
+        home, id = scope, f"{id}For{Names.node_unique_id(principal.node)}"
+    if home is None:
         for statement in statements:
             principal.add_to_principal_policy(statement)
-    elif principal.node.try_find_child(id) is None:
-        policy = iam.Policy(principal, id, statements=statements, roles=[principal])
+    elif home.node.try_find_child(id) is None:
+        policy = iam.Policy(home, id, statements=statements, roles=[principal])
         waive(policy, *waivers)

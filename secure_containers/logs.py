@@ -76,7 +76,9 @@ def let_events_write(group: logs.LogGroup) -> None:
     stack = Stack.of(group)
     policy = stack.node.try_find_child(_EVENTS_POLICY)
     if policy is None:
-        policy = logs.ResourcePolicy(stack, _EVENTS_POLICY)
+        # By the stack's name: CDK's own would be the same in two deployments of an app.
+        name = f"{stack.stack_name}-{_EVENTS_POLICY}"
+        policy = logs.ResourcePolicy(stack, _EVENTS_POLICY, resource_policy_name=name)
     writers = [iam.ServicePrincipal("events.amazonaws.com"), iam.ServicePrincipal("delivery.logs.amazonaws.com")]
     rules = stack.format_arn(service="events", resource="rule", resource_name="*")
     # EventBridge shows its rule when it writes, and not when it makes the stream to write to.

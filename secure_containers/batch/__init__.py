@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from secure_containers.batch.environment import LeastPrivilegeBatchEnv
 from secure_containers.batch.job import BatchJob
-from secure_containers.batch.parts import FileMount, Fleet, QueueLimits, Retries, SecretField, Share
+from secure_containers.batch.parts import FileMount, Fleet, QueueLimits, Retries, SecretField, SecureParameter, Share
 from secure_containers.batch.platforms import CpuArchitecture, Ec2, Eks, Fargate
 
 __all__ = [
@@ -19,5 +19,6 @@ __all__ = [
     "QueueLimits",
     "Retries",
     "SecretField",
+    "SecureParameter",
     "Share",
 ]

@@ -34,6 +34,20 @@ _PRIORITIES: Final = {"Critical": 100, "Standard": 10}
 _SHORTEST_UPDATE_MINUTES: Final = 30
 _LONGEST_UPDATE_MINUTES: Final = 7200
 _ROOT_DEVICE: Final = "/dev/xvda"
+_NO_METADATA_FOR_TASKS: Final = """\
+MIME-Version: 1.0
+Content-Type: multipart/mixed; boundary="part"
+
+--part
+Content-Type: text/x-shellscript; charset="us-ascii"
+
+#!/bin/bash
+echo ECS_AWSVPC_BLOCK_IMDS=true >> /etc/ecs/ecs.config
+
+--part--
+"""
+"""In parts, as AWS Batch wants it, which adds its own. Containers with a network interface of their own, as those of
+jobs over several nodes, would reach the instance's credentials in spite of the hop limit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +87,8 @@ class Capacity:
         self._groups = [each.security_group_id for each in groups]
         self._longest_job = longest_job
         self._hosts = None if isinstance(platform, Fargate) else _Hosts(scope, platform, key)
+        # AWS turns none of these into another, and a queue holds only one of them: another id is another resource.
+        self._kind = {Fargate: "", Ec2: "OnInstances", Eks: "InPods"}[type(platform)]
         self.on_demand = self._environment("OnDemand", fleet.critical, spot=False)
         self.spot = self._environment("Spot", fleet.spot, spot=True)
         self.fallback = self._environment("Fallback", fleet.fallback, spot=False) if fleet.fallback else None
@@ -110,7 +126,7 @@ class Capacity:
             )
         made = batch.CfnComputeEnvironment(
             self._scope,
-            id,
+            f"{id}{self._kind}",
             type="MANAGED",
             state="ENABLED",
             compute_resources=resources,
@@ -145,7 +161,7 @@ class Capacity:
         # AWS can neither give a queue a scheduling policy later nor take it away: another id is another queue.
         queue = batch.CfnJobQueue(
             self._scope,
-            f"{name}FairQueue" if policy else f"{name}Queue",
+            f"{name}{'FairQueue' if policy else 'Queue'}{self._kind}",
             priority=_PRIORITIES[name],
             state="ENABLED",
             scheduling_policy_arn=policy.attr_arn if policy else None,
@@ -190,6 +206,7 @@ class _Hosts:
                     )
                 ],
                 monitoring=ec2.CfnLaunchTemplate.MonitoringProperty(enabled=True),
+                user_data=Fn.base64(_NO_METADATA_FOR_TASKS) if isinstance(platform, Ec2) else None,
             ),
         )
         allow_volumes(key, Stack.of(scope))

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import jsii
-from aws_cdk import Duration, RemovalPolicy, Size, Stack
+from aws_cdk import Duration, Names, RemovalPolicy, Size
 from aws_cdk import aws_batch as batch
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_events as events
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
@@ -24,18 +23,27 @@ from secure_containers.alarms import alarm_topic
 from secure_containers.batch.capacity import Capacity
 from secure_containers.batch.containers import Container
 from secure_containers.batch.job import BatchJob, Home
-from secure_containers.batch.parts import FileMount, Fleet, QueueLimits, Retries, SecretField, Share
+from secure_containers.batch.parts import FileMount, Fleet, QueueLimits, Retries, SecretField, SecureParameter, Share
+from secure_containers.batch.permissions import let_mount, let_start, let_write, value_from
 from secure_containers.batch.platforms import Ec2, Eks, Fargate, Platform
-from secure_containers.batch.settings import check_environment, check_fleet, check_job, check_mount, check_name
+from secure_containers.batch.settings import (
+    check_environment,
+    check_fleet,
+    check_job,
+    check_mount,
+    check_name,
+    check_outputs,
+    check_scope,
+)
 from secure_containers.batch.watch import JobWatch
 from secure_containers.buckets import access_log_bucket, log_by_bucket_policy, private_bucket
 from secure_containers.ecr import EcrImage
-from secure_containers.errors import check_type, invalid
+from secure_containers.errors import invalid
 from secure_containers.network import IMAGE_PULL, PrivateNetwork
 from secure_containers.network.endpoints import known_service
 from secure_containers.rules.fargate import SIZES
 from secure_containers.rules.network.services import HOST_SERVICES
-from secure_containers.waivers import DefaultsOff, Waiver, as_found, waive
+from secure_containers.waivers import DefaultsOff, Waiver
 
 _TYPES: Final = (
     "AWS::Batch::ComputeEnvironment",
@@ -44,11 +52,16 @@ _TYPES: Final = (
     "AWS::EC2::SecurityGroup",
     "AWS::KMS::Key",
     "AWS::Logs::LogGroup",
-    "AWS::S3::Bucket",
     "AWS::SNS::Topic",
 )
 """What a waiver of the environment can be about."""
-_JOB_TYPES: Final = ("AWS::Batch::JobDefinition", "AWS::IAM::Role", "AWS::IAM::Policy")
+_JOB_TYPES: Final = (
+    "AWS::Batch::JobDefinition",
+    "AWS::CloudWatch::Alarm",
+    "AWS::IAM::Policy",
+    "AWS::IAM::Role",
+    "AWS::Logs::LogGroup",
+)
 _SESSION_SERVICES: Final = ("ssm", "ssmmessages")
 _POD_SERVICES: Final = ("ec2", "eks", "eks-auth", "sts")
 _OUTPUT_DAYS: Final = 90
@@ -242,7 +255,7 @@ class LeastPrivilegeBatchEnv(Construct):
         timeout: Duration | None = Duration.hours(1),  # noqa: B008 - it cannot be changed
         retries: Retries | None = Retries(),  # noqa: B008 - likewise
         environment: Mapping[str, str] | None = None,
-        secrets: Mapping[str, secretsmanager.ISecret | ssm.IParameter | SecretField] | None = None,
+        secrets: Mapping[str, secretsmanager.ISecret | ssm.IParameter | SecretField | SecureParameter] | None = None,
         services: Sequence[str] = (),
         user: str = _DEFAULT_USER,
         scratch: Sequence[str] = (),
@@ -268,7 +281,8 @@ class LeastPrivilegeBatchEnv(Construct):
             timeout: after what time AWS Batch ends an attempt, a minute at least. None needs a waiver of SC-BAT-06.
             retries: how often it is tried. None needs a waiver of SC-BAT-07.
             environment: variables. What looks like a credential is refused.
-            secrets: variables that are filled from secrets or parameters when the job starts.
+            secrets: variables that are filled from secrets or parameters when the job starts. Of a parameter that is
+                encrypted with a key of yours, `SecureParameter` names the key.
             services: services of AWS that the program calls, as endpoints are named, such as `"dynamodb"`. Those of its
                 image, logs, secrets and outputs are known.
             user: who the program runs as: user and group, as numbers or names. Root needs a waiver of SC-BAT-03.
@@ -289,10 +303,12 @@ class LeastPrivilegeBatchEnv(Construct):
         """
         where = scope or self
         path = f"{where.node.path}/{id}".lstrip("/")
-        check_name(f"{self._path}: add_job", id, self._jobs)
+        check_name(f"{self._path}: add_job", id, where, self._jobs)
+        check_scope(f"{self._path}: add_job", where, self)
         memory_ = memory or _default_memory(self._platform, vcpus)
         off = DefaultsOff(where, path, waivers, types=_JOB_TYPES)
         given = {"environment": environment or {}, "secrets": secrets or {}, "error_patterns": error_patterns or {}}
+        set_already = {**self._network.environment, **self._outputs(id)}
         check_job(
             path,
             self._platform,
@@ -313,6 +329,7 @@ class LeastPrivilegeBatchEnv(Construct):
             file_mounts=file_mounts,
             nodes=nodes,
             waivers=waivers,
+            set_already=set_already,
             **given,
         )
         for service in services:
@@ -322,8 +339,8 @@ class LeastPrivilegeBatchEnv(Construct):
         container = Container(
             image=image.uri,
             command=command,
-            environment={**self._network.environment, **self._outputs(id), **(environment or {})},
-            secrets={name: _value_from(secret) for name, secret in (secrets or {}).items()},
+            environment={**set_already, **(environment or {})},
+            secrets={name: value_from(secret) for name, secret in (secrets or {}).items()},
             vcpus=vcpus,
             memory=memory_,
             gpus=gpus,
@@ -349,12 +366,13 @@ class LeastPrivilegeBatchEnv(Construct):
         )
         self._jobs[id] = job
         self._timeouts.append(timeout)
-        self._let_start(job, list((secrets or {}).values()))
-        self._let_write(job, id)
+        if self.output_bucket is not None:
+            let_write(job, self.output_bucket, self._prefix(id))
         for mount in file_mounts:
-            self._let_mount(job, mount)
-        if services:
-            self._network.require(self, *services)
+            let_mount(job, mount, self)
+        called = [*let_start(job, list((secrets or {}).values())), *services]
+        if called:
+            self._network.require(self, *called)
         if nodes > 1:
             self._connections.allow_internally(ec2.Port.all_tcp(), "between the nodes of a job")
         return job
@@ -368,7 +386,8 @@ class LeastPrivilegeBatchEnv(Construct):
         Args:
             bucket: a bucket that is there already; it should be encrypted, private and versioned, as rules ask for.
                 Left out, one is made that is all this, and logs its readers.
-            prefix: what all keys begin with. Left out: the id of this environment.
+            prefix: what all keys begin with. Left out: the id of this environment, in a bucket that is there already
+                its unique name.
             expiration: after what time a new bucket deletes outputs. Left out: never; versions that were overwritten go
                 after 90 days.
 
@@ -383,13 +402,14 @@ class LeastPrivilegeBatchEnv(Construct):
         if bucket is not None and expiration is not None:
             allowed = "for a new bucket only"
             raise invalid(path, "expiration", expiration, allowed=allowed, write="a lifecycle rule of the bucket's own")
-        check_type(path, "prefix", prefix, str, allowed="a text", write='prefix="simulations"')
-        self._output_prefix = (self.node.id if prefix is None else prefix).strip("/")
+        check_outputs(path, bucket, prefix)
+        own = self.node.id if bucket is None else Names.unique_resource_name(self, max_length=63, separator="-")
+        self._output_prefix = (own if prefix is None else prefix).strip("/")
         self.output_bucket = bucket or private_bucket(
             self,
             "Outputs",
             key=self.encryption_key,
-            access_logs=access_log_bucket(self, "AccessLogs"),
+            access_logs=access_log_bucket(self, "AccessLogs", removal=self._removal),
             organization_id=None,
             lifecycle=s3.LifecycleRule(
                 abort_incomplete_multipart_upload_after=Duration.days(7),
@@ -440,79 +460,9 @@ class LeastPrivilegeBatchEnv(Construct):
     def _prefix(self, id: str) -> str:
         return f"{self._output_prefix}/{id}/".lstrip("/")
 
-    def _let_start(self, job: BatchJob, secrets: Sequence[object]) -> None:
-        """Let a job's execution role read its secrets, and nothing else of theirs."""
-        if job.execution_role is None or not secrets:
-            return
-        services: dict[str, None] = {}
-        for secret in secrets:
-            holder = secret.secret if isinstance(secret, SecretField) else secret
-            service, action, arn = _call(holder)
-            services[service] = None
-            job.execution_role.add_to_policy(iam.PolicyStatement(actions=[action], resources=[arn]))
-            key = getattr(holder, "encryption_key", None)
-            if key is not None:
-                job.execution_role.add_to_policy(_decrypt(key, service, Stack.of(self)))
-        self._network.require(self, *services)
-
-    def _let_write(self, job: BatchJob, id: str) -> None:
-        """Let a job write below its own prefix of the output bucket. It may not read there, nor delete."""
-        if self.output_bucket is None:
-            return
-        below = self.output_bucket.arn_for_objects(f"{self._prefix(id)}*")
-        writes = ["s3:AbortMultipartUpload", "s3:PutObject"]
-        job.role.add_to_policy(iam.PolicyStatement(actions=writes, resources=[below]))
-        reason = "all outputs of one kind of job, below a prefix of its own"
-        waive(job.role, Waiver(f"AwsSolutions-IAM5[Resource::{as_found(Stack.of(job), below)}]", reason=reason))
-        key = self.output_bucket.encryption_key
-        if key is not None:
-            # Both: parts of an upload are encrypted anew when they are put together.
-            statement = _decrypt(key, "s3", Stack.of(job))
-            statement.add_actions("kms:GenerateDataKey")
-            job.role.add_to_policy(statement)
-
-    def _let_mount(self, job: BatchJob, mount: FileMount) -> None:
-        """Let a job mount one access point, over the way that this opens."""
-        system = mount.access_point.file_system
-        actions = ["elasticfilesystem:ClientMount"]
-        if not mount.read_only:
-            actions.append("elasticfilesystem:ClientWrite")
-        job.role.add_to_policy(
-            iam.PolicyStatement(
-                actions=actions,
-                resources=[system.file_system_arn],
-                conditions={"StringEquals": {"elasticfilesystem:AccessPointArn": mount.access_point.access_point_arn}},
-            )
-        )
-        system.connections.allow_default_port_from(self, "jobs")
-
 
 def _default_memory(platform: Platform, vcpus: float) -> Size:
     """Two GiB for each vCPU, or the least that goes with them."""
     wanted = int(vcpus * 2048) if isinstance(vcpus, int | float) and vcpus > 0 else 2048
     offered = SIZES.get(vcpus, ()) if isinstance(platform, Fargate) else ()
     return Size.mebibytes(wanted if not offered or wanted in offered else offered[0])
-
-
-def _value_from(secret: secretsmanager.ISecret | ssm.IParameter | SecretField) -> str:
-    """Where a variable's value is, as a job definition says it."""
-    if isinstance(secret, SecretField):
-        return f"{secret.secret.secret_arn}:{secret.field}::"
-    return _call(secret)[2]
-
-
-def _call(holder: Any) -> tuple[str, str, str]:
-    """Service, action and resource of the one call that reads a secret or a parameter."""
-    if hasattr(holder, "secret_arn"):
-        # The ARN of one that is imported by its name lacks the six letters that AWS has put behind it.
-        arn = holder.secret_full_arn or f"{holder.secret_arn}-??????"
-        return "secretsmanager", "secretsmanager:GetSecretValue", arn
-    return "ssm", "ssm:GetParameters", holder.parameter_arn
-
-
-def _decrypt(key: kms.IKey, service: str, stack: Stack) -> iam.PolicyStatement:
-    """To read with a key by one service, and in no other way."""
-    via = f"{service}.{stack.region}.{stack.url_suffix}"
-    return iam.PolicyStatement(
-        actions=["kms:Decrypt"], resources=[key.key_arn], conditions={"StringEquals": {"kms:ViaService": via}}
-    )

@@ -22,7 +22,13 @@ from secure_containers.batch.containers import Container, container_properties, 
 from secure_containers.batch.parts import Retries, Share
 from secure_containers.batch.platforms import Eks, Fargate, Platform
 from secure_containers.batch.roles import pod_role, task_role
-from secure_containers.batch.settings import check_array_size, check_share, service_account_name
+from secure_containers.batch.settings import (
+    check_array_size,
+    check_grantee,
+    check_schedule,
+    check_share,
+    service_account_name,
+)
 from secure_containers.batch.watch import JobWatch
 from secure_containers.errors import invalid
 from secure_containers.grants import grant_apart
@@ -74,6 +80,8 @@ class BatchJob(Construct):
     do."""
     log_group: logs.ILogGroup | None
     """Where the program's output goes. None on EKS, where the cluster collects it."""
+    alarm: cloudwatch.Alarm
+    """Tells of failed jobs of this kind."""
     definition: batch.CfnJobDefinition
     """The job definition, for what this class does not show."""
     queue_arn: str
@@ -147,7 +155,7 @@ class BatchJob(Construct):
     def grant_submit(
         self, grantee: iam.IGrantable, *, only: batch.CfnJobQueue | None = None, share: str | None = None
     ) -> None:
-        """Let somebody submit jobs of this kind, to its queue, and give them `tags`.
+        """Let somebody of this account submit jobs of this kind, to its queue, and give them `tags`.
 
         Args:
             grantee: who submits.
@@ -156,8 +164,8 @@ class BatchJob(Construct):
             share: the one share identifier. Left out, all of them.
 
         Raises:
-            ValueError: the queue is not one of the environment's, a critical job would go to spot, or there is no such
-                share.
+            ValueError: the queue is not one of the environment's, a critical job would go to spot, there is no such
+                share, or the grantee is of another account.
         """
         stack = Stack.of(self)
         queue = self._queue(only)
@@ -166,7 +174,7 @@ class BatchJob(Construct):
             check_share(f"{self.node.path}: grant_submit", share, self._shares)
         jobs = self._arn("job", "*")
         kind = self.tags[KIND_TAG]
-        grant_apart(
+        self._grant(
             grantee,
             f"Submit{self._id(only, share)}",
             [
@@ -209,7 +217,7 @@ class BatchJob(Construct):
             grantee: who terminates.
         """
         stack, jobs = Stack.of(self), self._arn("job", "*")
-        grant_apart(
+        self._grant(
             grantee,
             f"Stop{self._id()}",
             [
@@ -233,7 +241,7 @@ class BatchJob(Construct):
         Args:
             grantee: who looks.
         """
-        grant_apart(
+        self._grant(
             grantee,
             "DescribeJobs",
             [iam.PolicyStatement(actions=list(DESCRIBE_ACTIONS), resources=["*"])],
@@ -255,7 +263,8 @@ class BatchJob(Construct):
         parameters: Mapping[str, str] | None = None,
     ) -> scheduler.CfnSchedule:
         """Submit a job again and again, by Amazon EventBridge Scheduler. What cannot be submitted waits in the queue of
-        undelivered events, of which an alarm tells.
+        undelivered events, of which an alarm tells. Now and then a schedule acts twice, and AWS Batch has nothing to
+        tell the second job by: the program has to bear it.
 
         Args:
             id: the construct id.
@@ -265,9 +274,10 @@ class BatchJob(Construct):
             parameters: values of the definition's parameters.
 
         Raises:
-            ValueError: there is no such share, one is missing, or the size is none.
+            ValueError: there is no such share, one is missing, the size is none, or the id is taken.
         """
         path = f"{self.node.path}: add_schedule"
+        check_schedule(path, id, schedule, self)
         if share is not None or self._shares:
             check_share(path, share, self._shares)
         check_array_size(path, array_size)
@@ -323,6 +333,16 @@ class BatchJob(Construct):
         """How many jobs of this kind have failed, in five minutes."""
         return self._failures
 
+    def _grant(
+        self,
+        grantee: iam.IGrantable,
+        id: str,
+        statements: Sequence[iam.PolicyStatement],
+        waivers: Sequence[Waiver],
+    ) -> None:
+        check_grantee(self.node.path, grantee, self)
+        grant_apart(grantee, id, statements, waivers, scope=self)
+
     def _execution_role(self, group: logs.ILogGroup, image: EcrImage) -> iam.Role:
         role = task_role(self, "ExecutionRole", description=f"Starts {self.node.path}")
         image.grant_pull(role)
@@ -353,7 +373,7 @@ class BatchJob(Construct):
             "Definition",
             **shape,
             parameters=dict(parameters) or None,
-            propagate_tags=True,
+            propagate_tags=None if isinstance(self._platform, Eks) else True,  # refused on EKS
             retry_strategy=_retry_strategy(retries, self._platform) if retries is not None else None,
             scheduling_priority=1 if self._shares else None,
             timeout=times(attempt_duration_seconds=timeout.to_seconds()) if timeout is not None else None,

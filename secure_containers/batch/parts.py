@@ -13,7 +13,9 @@ from secure_containers.errors import check_list, check_type, invalid
 
 if TYPE_CHECKING:
     from aws_cdk import aws_efs as efs
+    from aws_cdk import aws_kms as kms
     from aws_cdk import aws_secretsmanager as secretsmanager
+    from aws_cdk import aws_ssm as ssm
 
 _SHARE: Final = re.compile(r"[A-Za-z0-9]{1,254}\*?")
 _WEIGHTS: Final = (0.0001, 999.9999)
@@ -82,7 +84,7 @@ class QueueLimits:
 
     Args:
         jobs: how many jobs wait before an alarm, 1 to 1000. Left out: 500.
-        age: how long the oldest job waits before an alarm. Left out: half an hour.
+        age: how long a job stands at the front of the queue before an alarm. Left out: half an hour.
         cancel_after: after what time jobs are cancelled that cannot start, for want of capacity or since nothing is
             large enough for them; 10 minutes to a day. The reason is kept in the job. Left out: four hours.
     """
@@ -159,6 +161,13 @@ class FileMount:
         if not hasattr(self.access_point, "access_point_id"):
             write = "access_point=file_system.add_access_point(...)"
             raise invalid("FileMount", "access_point", self.access_point, allowed="an access point", write=write)
+        try:
+            _ = self.access_point.file_system
+        except RuntimeError:
+            allowed = "an access point that knows its file system"
+            write = "efs.AccessPoint.from_access_point_attributes(..., file_system=...)"
+            got = self.access_point.node.path
+            raise invalid("FileMount", "access_point", got, allowed=allowed, write=write) from None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -177,6 +186,31 @@ class SecretField:
         if not isinstance(self.field, str) or not self.field or ":" in self.field:
             allowed = "the name of a field, without colons"
             raise invalid("SecretField", "field", self.field, allowed=allowed, write='field="password"')
+        if not hasattr(self.secret, "secret_arn"):
+            write = 'SecretField(secret=secret, field="password")'
+            raise invalid("SecretField", "secret", self.secret, allowed="a secret", write=write)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SecureParameter:
+    """A parameter of Systems Manager that is encrypted with a key of yours.
+
+    Args:
+        parameter: the parameter.
+        encryption_key: the key, which the parameter itself does not tell.
+    """
+
+    parameter: ssm.IParameter
+    encryption_key: kms.IKey
+
+    def __post_init__(self) -> None:
+        for name, attribute, allowed in (
+            ("parameter", "parameter_arn", "a parameter"),
+            ("encryption_key", "key_arn", "a key"),
+        ):
+            if not hasattr(getattr(self, name), attribute):
+                write = "SecureParameter(parameter=..., encryption_key=...)"
+                raise invalid("SecureParameter", name, getattr(self, name), allowed=allowed, write=write)
 
 
 def check_path(where: str, argument: str, got: object) -> None:

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from aws_cdk import aws_iam as iam
 
 _INSTANCE_TYPE: Final = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)?|default_(x86_64|arm64)|optimal")
-_WITH_GPU: Final = re.compile(r"(p[2-9]|g[3-9])[a-z0-9-]*(\..*)?")
+_WITH_GPU: Final = re.compile(r"(p[2-9]|g[3-9])(?!ad)[a-z0-9-]*(\..*)?")
+"""Of NVIDIA, for which there is an image."""
+_ON_ARM: Final = re.compile(r"(a1|[a-z]+\d+g[a-z0-9-]*)(\..*)?|default_arm64")
 _NAMESPACE: Final = re.compile(r"(?!default$|kube-)[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _LEAST_VOLUME_GIB: Final = 30
 """What the image of Amazon ECS needs."""
@@ -72,7 +74,7 @@ class Ec2:
 
     def __post_init__(self) -> None:
         _check_architecture("Ec2", self.cpu_architecture)
-        _check_instances("Ec2", self.instance_types, self.volume_size, gpu=self.gpu)
+        _check_instances("Ec2", self)
         for name in ("gpu", "session_manager"):
             check_type("Ec2", name, getattr(self, name), bool, allowed="True or False", write=f"{name}=True")
 
@@ -111,7 +113,7 @@ class Eks:
 
     def __post_init__(self) -> None:
         _check_architecture("Eks", self.cpu_architecture)
-        _check_instances("Eks", self.instance_types, self.volume_size, gpu=self.gpu)
+        _check_instances("Eks", self)
         if not Token.is_unresolved(self.cluster_arn) and ":cluster/" not in self.cluster_arn:
             write = 'cluster_arn="arn:aws:eks:eu-central-1:111122223333:cluster/jobs"'
             raise invalid("Eks", "cluster_arn", self.cluster_arn, allowed="the ARN of a cluster", write=write)
@@ -154,21 +156,26 @@ def _check_architecture(where: str, got: object) -> None:
     )
 
 
-def _check_instances(where: str, types: Sequence[str], volume: Size, *, gpu: bool) -> None:
-    write = 'instance_types=["c7g.2xlarge", "m7g"]'
+def _check_instances(where: str, platform: Ec2 | Eks) -> None:
+    types, write = platform.instance_types, 'instance_types=["m7i.2xlarge", "c7i"]'
     check_list(where, "instance_types", types, str, allowed="instance types or families", write=write)
-    for each in types:
-        if not Token.is_unresolved(each) and not _INSTANCE_TYPE.fullmatch(each):
+    known = [each for each in types if not Token.is_unresolved(each)]
+    arm = platform.cpu_architecture is CpuArchitecture.ARM64
+    for each in known:
+        if not _INSTANCE_TYPE.fullmatch(each):
             raise invalid(where, "instance_types", each, allowed="instance types or families", write=write)
-    if gpu and not any(Token.is_unresolved(each) or _WITH_GPU.fullmatch(each) for each in types):
-        raise invalid(
-            where,
-            "instance_types",
-            list(types),
-            allowed="families that have GPUs, with gpu=True",
-            write='instance_types=["g5"]',
-        )
-    gib = volume.to_gibibytes()
+        if (_ON_ARM.fullmatch(each) is not None) is not arm:
+            other = CpuArchitecture.X86_64 if arm else CpuArchitecture.ARM64
+            allowed = f"types for {platform.cpu_architecture}"
+            write = f"cpu_architecture=CpuArchitecture.{other.name}, if the images are built for it"
+            raise invalid(where, "instance_types", each, allowed=allowed, write=write)
+    without = [each for each in known if not _WITH_GPU.fullmatch(each)]
+    if platform.gpu and (without or not types):
+        allowed = "families with GPUs of NVIDIA only, with gpu=True"
+        raise invalid(where, "instance_types", without, allowed=allowed, write='instance_types=["g5"]')
+    write = "volume_size=Size.gibibytes(30)"
+    check_type(where, "volume_size", platform.volume_size, Size, allowed="a size", write=write)
+    gib = platform.volume_size.to_gibibytes()
     if gib < _LEAST_VOLUME_GIB:
         allowed = f"{_LEAST_VOLUME_GIB} GiB at least, which the image of the instances needs"
-        raise invalid(where, "volume_size", f"{gib:g} GiB", allowed=allowed, write="volume_size=Size.gibibytes(30)")
+        raise invalid(where, "volume_size", f"{gib:g} GiB", allowed=allowed, write=write)

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
-from aws_cdk import Duration, Size, Token
+from aws_cdk import Duration, Size, Stack, Token
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
+from constructs import Construct
 
-from secure_containers.batch.parts import FileMount, Fleet, QueueLimits, Retries, SecretField, Share, check_path
+from secure_containers.batch.parts import (
+    FileMount,
+    Fleet,
+    QueueLimits,
+    Retries,
+    SecretField,
+    SecureParameter,
+    Share,
+    check_path,
+)
 from secure_containers.batch.platforms import Ec2, Eks, Fargate, Platform
 from secure_containers.ecr import EcrImage
 from secure_containers.errors import check_arguments, check_type, invalid
@@ -25,6 +36,18 @@ _NODES: Final = (2, 1000)
 _LEAST_MEMORY_MIB: Final = 4
 _MOST_SHARES: Final = 500
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9]{0,62}")
+_PARTS_OF_JOBS: Final = (
+    "Definition",
+    "Errors",
+    "ExecutionRole",
+    "Failed",
+    "Logs",
+    "PodIdentity",
+    "Role",
+    "SchedulerRole",
+)
+_TOKEN: Final = -1e100
+"""Below this a number is a token, as the CDK encodes it."""
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _USER: Final = re.compile(r"[a-z_][a-z0-9_-]*(:[a-z_][a-z0-9_-]*)?|\d+(:\d+)?")
 _ROOT: Final = re.compile(r"(root|0+)(:.*)?")
@@ -96,7 +119,7 @@ def check_job(path: str, platform: Platform, off: DefaultsOff, **given: Any) -> 
     _check_nodes(path, platform, given["nodes"], critical=given["critical"])
     _check_times(path, given["timeout"], given["retries"], off)
     _check_user(path, platform, given["user"], off)
-    _check_variables(path, given["environment"], given["secrets"])
+    _check_variables(path, given["environment"], given["secrets"], given["set_already"])
     for where in given["scratch"]:
         check_path(path, "scratch", where)
     paths = [*given["scratch"], *(mount.path for mount in given["file_mounts"])]
@@ -106,18 +129,50 @@ def check_job(path: str, platform: Platform, off: DefaultsOff, **given: Any) -> 
     if isinstance(platform, Eks):
         _check_pod(path, given)
     for name in given["error_patterns"]:
-        if not _NAME.fullmatch(name) or name in ("Failed", "Errors"):
-            allowed = "names of letters and digits, not Failed and not Errors"
+        if not _NAME.fullmatch(name) or name in _PARTS_OF_JOBS:
+            allowed = f"names of letters and digits, none of {', '.join(_PARTS_OF_JOBS)}"
             raise invalid(path, "error_patterns", name, allowed=allowed, write='error_patterns={"DiskFull": "..."}')
 
 
-def check_name(path: str, name: object, taken: Mapping[str, object]) -> None:
-    """Refuse an id of a job that cannot serve as a name of metrics, or that another job of the environment has."""
+def check_name(path: str, name: object, where: Construct, taken: Mapping[str, object]) -> None:
+    """Refuse an id of a job that cannot serve as a name of metrics, or that something else has already."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise invalid(path, "id", name, allowed="letters and digits, 63 at most", write='add_job("Render", ...)')
     if name in taken:
         allowed = "each kind of job once"
         raise invalid(path, "id", name, allowed=allowed, write="another id, or the job that was returned before")
+    if where.node.try_find_child(name) is not None:
+        allowed = f"an id that nothing in {where.node.path} has"
+        raise invalid(path, "id", name, allowed=allowed, write=f'add_job("{name}Job", ...)')
+    account = service_account_name(name)
+    other = next((each for each in taken if service_account_name(each) == account), None)
+    if other is not None:
+        allowed = f"ids that differ by more than capitals from {other!r}"
+        raise invalid(path, "id", name, allowed=allowed, write="another id")
+
+
+def check_scope(path: str, where: Construct, environment: Construct) -> None:
+    """Refuse a stack of another account or Region, to which nothing here can refer."""
+    here, there = Stack.of(environment), Stack.of(where)
+    for got, own in ((there.account, here.account), (there.region, here.region)):
+        if got != own and not Token.is_unresolved(got) and not Token.is_unresolved(own):
+            raise invalid(
+                path,
+                "scope",
+                f"{where.node.path} in {got}",
+                allowed=f"a stack of the environment's own account and Region, here {own}",
+                write="scope of such a stack, or an environment there",
+            )
+
+
+def check_outputs(path: str, bucket: object, prefix: object) -> None:
+    """Refuse what is no bucket, and prefixes that a policy would read as more than one."""
+    if bucket is not None and not hasattr(bucket, "bucket_arn"):
+        write = 's3.Bucket.from_bucket_name(self, "Outputs", "...")'
+        raise invalid(path, "bucket", bucket, allowed="a bucket", write=write)
+    if prefix is not None and (not isinstance(prefix, str) or not re.fullmatch(r"[\w!.'()/-]*", prefix, re.ASCII)):
+        allowed = "letters, digits and _ ! . ' ( ) / -"
+        raise invalid(path, "prefix", prefix, allowed=allowed, write='prefix="simulations"')
 
 
 def check_share(path: str, share: object, shares: Sequence[Share]) -> None:
@@ -127,6 +182,27 @@ def check_share(path: str, share: object, shares: Sequence[Share]) -> None:
         raise invalid(path, "share", share, allowed=f"an identifier of {known}", write='share="research"')
     if not any(each.covers(share) for each in shares):
         raise invalid(path, "share", share, allowed=known, write=f'shares=[Share(identifier="{share}")]')
+
+
+def check_schedule(path: str, id: str, schedule: object, job: Construct) -> None:
+    """Refuse what is no expression of a schedule, and an id that the job has already."""
+    if not hasattr(schedule, "expression_string"):
+        write = 'schedule=ScheduleExpression.cron(hour="2", minute="0")'
+        raise invalid(path, "schedule", schedule, allowed="a ScheduleExpression", write=write)
+    if job.node.try_find_child(id) is not None:
+        allowed = f"an id that nothing in {job.node.path} has"
+        raise invalid(path, "id", id, allowed=allowed, write=f'add_schedule("{id}Schedule", ...)')
+
+
+def check_grantee(path: str, grantee: iam.IGrantable, job: Construct) -> None:
+    """Refuse a principal of another account: AWS Batch has no resource policies, so nothing here could let it in."""
+    account, own = grantee.grant_principal.principal_account, Stack.of(job).account
+    if account is None or account == own or Token.is_unresolved(account) or Token.is_unresolved(own):
+        return
+    allowed = f"a role of this account, {own}: AWS Batch has no resource policies"
+    raise invalid(
+        path, "grantee", f"a principal of {account}", allowed=allowed, write="a role here, which that one takes"
+    )
 
 
 def check_array_size(path: str, size: object) -> None:
@@ -192,6 +268,7 @@ def _check_image(path: str, image: object, off: DefaultsOff) -> None:
 
 
 def _check_size(path: str, platform: Platform, vcpus: float, memory: Size, gpus: int) -> None:
+    _check_known(path, "vcpus", vcpus, "vcpus=1")
     mebibytes = memory.to_mebibytes()
     if isinstance(platform, Fargate):
         if gpus:
@@ -203,9 +280,9 @@ def _check_size(path: str, platform: Platform, vcpus: float, memory: Size, gpus:
             write = f"memory=Size.mebibytes({SIZES[vcpus][0]})"
             raise invalid(path, "memory", f"{mebibytes:g} MiB", allowed=memory_for(vcpus), write=write)
         return
-    whole = isinstance(platform, Ec2)
-    if vcpus <= 0 or (whole and vcpus != int(vcpus)):
-        allowed = "a whole number of vCPUs, at least 1" if whole else "more than 0"
+    quarters = 1 if isinstance(platform, Eks) else 4
+    if vcpus <= 0 or int(vcpus * 4) != vcpus * 4 or int(vcpus * 4) % quarters:
+        allowed = "quarters of a vCPU" if isinstance(platform, Eks) else "a whole number of vCPUs, at least 1"
         raise invalid(path, "vcpus", vcpus, allowed=allowed, write="vcpus=1")
     if mebibytes < _LEAST_MEMORY_MIB:
         allowed = f"{_LEAST_MEMORY_MIB} MiB at least"
@@ -251,6 +328,8 @@ def _check_times(path: str, timeout: Duration | None, retries: Retries | None, o
         allowed = "a duration, after which AWS Batch ends the job"
         write = f"timeout=Duration.hours(1), or {waiver_line('SC-BAT-06')}"
         raise invalid(path, "timeout", timeout, allowed=allowed, write=write)
+    if timeout is not None:
+        _check_known(path, "timeout", timeout.to_seconds(), "timeout=Duration.hours(1)")
     if timeout is not None and timeout.to_seconds() < _SHORTEST_TIMEOUT:
         allowed = f"{_SHORTEST_TIMEOUT} seconds at least"
         got = f"{timeout.to_seconds():g} seconds"
@@ -262,7 +341,7 @@ def _check_times(path: str, timeout: Duration | None, retries: Retries | None, o
 
 
 def _check_user(path: str, platform: Platform, user: str, off: DefaultsOff) -> None:
-    if not _USER.fullmatch(user) and Token.is_unresolved(user):
+    if not _USER.fullmatch(user) and Token.is_unresolved(user) and not isinstance(platform, Eks):
         return
     if not _USER.fullmatch(user) or (isinstance(platform, Eks) and not user[0].isdigit()):
         kind = "numbers" if isinstance(platform, Eks) else "names or numbers"
@@ -274,11 +353,21 @@ def _check_user(path: str, platform: Platform, user: str, off: DefaultsOff) -> N
         raise invalid(path, "user", user, allowed=allowed, write=write)
 
 
-def _check_variables(path: str, environment: Mapping[str, str], secrets: Mapping[str, object]) -> None:
+def _check_known(path: str, argument: str, number: float, write: str) -> None:
+    if number < _TOKEN:
+        raise invalid(path, argument, "a token", allowed="a value that is known at synthesis", write=write)
+
+
+def _check_variables(
+    path: str, environment: Mapping[str, str], secrets: Mapping[str, object], set_already: Collection[str]
+) -> None:
     for argument, given in (("environment", environment), ("secrets", secrets)):
         for name in given:
             if not isinstance(name, str) or not _VARIABLE.fullmatch(name):
                 raise invalid(path, argument, name, allowed="names of variables", write=f'{argument}={{"NAME": ...}}')
+            if name in set_already:
+                allowed = "variables that the environment and its network do not set themselves"
+                raise invalid(path, argument, name, allowed=allowed, write="another name")
             if name.upper().startswith("AWS_BATCH"):
                 allowed = "names that do not begin with AWS_BATCH, which AWS Batch sets itself"
                 raise invalid(path, argument, name, allowed=allowed, write="another name")
@@ -297,7 +386,7 @@ def _check_variables(path: str, environment: Mapping[str, str], secrets: Mapping
     if both:
         raise invalid(path, "secrets", both[0], allowed="variables that environment has not", write="one of the two")
     for name, secret in secrets.items():
-        if not isinstance(secret, SecretField) and not any(
+        if not isinstance(secret, SecretField | SecureParameter) and not any(
             hasattr(secret, attribute) for attribute in ("secret_arn", "parameter_arn")
         ):
             allowed = "a secret, a parameter or a SecretField"

@@ -15,6 +15,7 @@ from aws_cdk import ArnFormat, Duration, Names, RemovalPolicy, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
@@ -23,7 +24,7 @@ from constructs import Construct
 from secure_containers.alarms import Alarms
 from secure_containers.batch.capacity import Queue
 from secure_containers.batch.parts import QueueLimits
-from secure_containers.errors import invalid
+from secure_containers.errors import check_list, invalid
 from secure_containers.function import own_function
 from secure_containers.logs import encrypted_log_group, let_events_write
 
@@ -33,8 +34,11 @@ QUEUE_BLOCKED: Final = "Batch Job Queue Blocked"
 STATES: Final = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED", "FAILED")
 _CODE: Final = Path(__file__).parent / "queue_watch"
 _PERIOD: Final = Duration.minutes(5)
-_WHY_STUCK: Final = ("CAPACITY:*", "MISCONFIGURATION:*", "ACTION_REQUIRED*", "UNDETERMINED*")
-"""How the reasons begin that AWS Batch gives for jobs that cannot start, in blocked queues and in cancelled jobs."""
+_WHY_STUCK: Final = (
+    *("*CAPACITY:*", "*MISCONFIGURATION:*"),
+    *("*ACTION_REQUIRED*", "*UNDETERMINED*", "*JobStateTimeLimit*"),
+)
+"""What AWS Batch says of jobs that cannot start: of a blocked queue the reason, of a cancelled job words around it."""
 _ERRORS: Final = (
     '?ERROR ?Error ?FATAL ?CRITICAL ?Exception ?Traceback ?panic ?OutOfMemory ?"Killed" ?"Permission denied" '
     "?AccessDenied"
@@ -94,7 +98,7 @@ class JobWatch(Construct):
     def failed(self, scope: Construct, name: str, definition_name: str) -> tuple[cloudwatch.Metric, cloudwatch.Alarm]:
         """Count the failures of one kind of job, and tell of each."""
         ours = f'($.detail.jobDefinition = "*/{definition_name}:*")'
-        metric = self._count(scope, f"{name}Failed", self.events, f'{{($.detail.status = "FAILED") && {ours}}}')
+        metric = self._count(scope, f"{name}.Failed", self.events, f'{{($.detail.status = "FAILED") && {ours}}}')
         self._failed.add_left_metric(metric)
         alarm = self.alarms.add(
             "Failed",
@@ -107,9 +111,9 @@ class JobWatch(Construct):
 
     def errors(self, scope: Construct, name: str, group: logs.ILogGroup, patterns: Mapping[str, str]) -> None:
         """Count error patterns in the logs of one kind of job; those that the user names are told of too."""
-        self._errors.add_left_metric(self._count(scope, f"{name}Errors", group, _ERRORS))
+        self._errors.add_left_metric(self._count(scope, f"{name}.Errors", group, _ERRORS))
         for id, pattern in patterns.items():
-            metric = self._count(scope, f"{name}{id}", group, pattern)
+            metric = self._count(scope, f"{name}.{id}", group, pattern)
             self._errors.add_left_metric(metric)
             self.alarms.add(
                 id,
@@ -129,9 +133,10 @@ class JobWatch(Construct):
         definition: str | None = None,
     ) -> events.Rule:
         """A rule over the state changes of jobs, of one definition or of all."""
-        for state in states:
+        path = f"{scope.node.path}: on_state_change"
+        check_list(path, "states", states, str, allowed=", ".join(STATES), write='states=["FAILED"]')
+        for state in states or ("",):
             if state not in STATES:
-                path = f"{scope.node.path}: on_state_change"
                 raise invalid(path, "states", state, allowed=", ".join(STATES), write='states=["FAILED"]')
         detail: dict[str, Any] = {"status": list(states), "jobQueue": [queue.arn for queue in self._queues]}
         if definition is not None:
@@ -189,15 +194,18 @@ class JobWatch(Construct):
         function = own_function(
             home,
             name="QueueWatch",
-            description=f"Counts the jobs that wait in the queues of {self.node.scope.node.path}"[:256]
-            if self.node.scope
-            else "Counts the jobs that wait",
+            description=f"Counts the jobs that wait in the queues of {self.node.path}"[:256],
             code=_CODE,
             handler="handler.handler",
             key=key,
             environment={"QUEUES": ",".join(queue.arn for queue in self._queues), "NAMESPACE": self.namespace},
             timeout=Duration.minutes(1),
-            unbound_actions=("batch:ListJobs",),
+            unbound_actions=("batch:DescribeJobs", "batch:ListJobs"),
+            statements=[
+                iam.PolicyStatement(
+                    actions=["batch:GetJobQueueSnapshot"], resources=[queue.arn for queue in self._queues]
+                )
+            ],
             retention=retention,
             removal=removal,
             reasons={
@@ -219,7 +227,15 @@ class JobWatch(Construct):
         found = [
             self.alarms.add(
                 "Unwatched",
-                metric=function.metric_errors(period=_PERIOD),
+                metric=cloudwatch.MathExpression(
+                    expression="errors + throttles",
+                    using_metrics={
+                        "errors": function.metric_errors(period=_PERIOD),
+                        "throttles": function.metric_throttles(period=_PERIOD),
+                    },
+                    label="failed calls",
+                    period=_PERIOD,
+                ),
                 description="The jobs that wait could not be counted (batch-logs-and-alarms): the alarms on depth and "
                 "age are blind. Read the logs of the function",
                 evaluation_periods=2,
@@ -237,10 +253,11 @@ class JobWatch(Construct):
                 ),
                 self.alarms.add(
                     f"{kind}Age",
-                    metric=self._gauge("OldestRunnableJob", queue),
+                    metric=self._gauge("FrontOfQueueAge", queue),
                     threshold=limits.age.to_seconds(),
-                    description=f"A job has waited in the {kind.lower()} queue for {limits.age.to_minutes():g} minutes "
-                    "or more (batch-logs-and-alarms). docs/batch.md, 'Why is my job stuck', says where to look",
+                    description=f"A job has stood at the front of the {kind.lower()} queue for "
+                    f"{limits.age.to_minutes():g} minutes or more (batch-logs-and-alarms). docs/batch.md, 'Why is my "
+                    "job stuck', says where to look",
                 ),
             ]
         return found
@@ -267,8 +284,8 @@ class JobWatch(Construct):
                 height=6,
             ),
             cloudwatch.GraphWidget(
-                title="How long the oldest has waited, in seconds",
-                left=[self._gauge("OldestRunnableJob", queue, _kind(queue).lower()) for queue in self._queues],
+                title="How long a job has stood at the front, in seconds",
+                left=[self._gauge("FrontOfQueueAge", queue, _kind(queue).lower()) for queue in self._queues],
                 width=12,
                 height=6,
             ),
@@ -298,7 +315,7 @@ class JobWatch(Construct):
     def _count(self, scope: Construct, name: str, group: logs.ILogGroup, pattern: str) -> cloudwatch.Metric:
         found = logs.MetricFilter(
             scope,
-            f"{name}Filter",
+            f"{name.rpartition('.')[2]}Filter",
             log_group=group,
             filter_pattern=logs.FilterPattern.literal(pattern),
             metric_namespace=self.namespace,

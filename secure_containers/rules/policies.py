@@ -230,7 +230,7 @@ def _as_written(resource: Resource) -> Mapping[str, Any]:
 
 
 def narrows(operator: str, values: list[Value], names: Callable[[str], bool]) -> bool:
-    """Whether a condition narrows: whether every value names something, and will: `...Like` takes a wildcard that a parameter may bring."""
+    """Whether a condition's every value names something, and will: `...Like` takes wildcards from parameters."""
     return (
         _POSITIVE_OPERATORS.match(operator) is not None
         and bool(values)

@@ -116,7 +116,7 @@ def assert_replacement_safe(
       `UpdateReplacePolicy: Retain` keeps the old one, but the new one is empty all the same;
     - what carries a fixed name and is replaced: CloudFormation makes the new one first, and the name is taken;
     - a compute environment of AWS Batch of which `ReplaceComputeEnvironment` turns to false together with anything
-      else: a failed update cannot be rolled back.
+      else: a failed update cannot be rolled back; and one that changes between Fargate and instances.
 
     Values are compared as the templates write them: another text for the same value is taken for a change. Properties
     that CloudFormation replaces only under some conditions count as replaced.
@@ -245,6 +245,14 @@ def _environment(change: _Change) -> Iterator[_Problem]:
             f"{_REPLACES} turns to false together with other properties: if the update fails, it cannot be rolled back",
             f"deploy {_REPLACES}: false alone first",
         )
+    if _is_fargate(change.before) is not _is_fargate(change.after):
+        yield _Problem(
+            change.before.logical_id,
+            "ComputeResources.Type",
+            "AWS Batch makes no instances of Fargate nor Fargate of instances: the update fails",
+            "give the new compute environment, and its queue, another logical id",
+        )
+        return
     changed = [path for path in change.in_place if change.changed(path)]
     strategy = _at(after, "ComputeResources.AllocationStrategy") or "BEST_FIT"
     if changed and strategy == "BEST_FIT" and not _is_fargate(change.after):

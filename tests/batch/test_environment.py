@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import email
 from dataclasses import replace
 from typing import Any
 
@@ -265,6 +266,21 @@ class TestInstances:
         assert "ecs:CreateCluster" not in actions
         assert "ManagedPolicyArns" not in str(jobs.all("AWS::IAM::Role"))
 
+    def test_containers_with_an_interface_of_their_own_get_no_metadata(self, app: App) -> None:
+        data = on(app).only("AWS::EC2::LaunchTemplate")["LaunchTemplateData"]["UserData"]["Fn::Base64"]
+        message = email.message_from_string(data)
+        (script,) = (part for part in message.walk() if part.get_content_type() == "text/x-shellscript")
+        assert "ECS_AWSVPC_BLOCK_IMDS=true" in script.get_payload()
+
+    def test_other_platforms_have_other_ids_since_aws_turns_none_into_another(self, app: App, stack: Stack) -> None:
+        found = [
+            set(Jobs(App(), platform=platform).all(type_))
+            for platform in (Fargate(), Ec2())
+            for type_ in ("AWS::Batch::ComputeEnvironment", "AWS::Batch::JobQueue")
+        ]
+        assert not found[0] & found[2]
+        assert not found[1] & found[3]
+
     def test_nobody_opens_a_shell_unless_it_was_asked_for(self, app: App) -> None:
         assert "ssm:UpdateInstanceInformation" in host_actions(on(app, session_manager=True))
         assert any(
@@ -301,6 +317,7 @@ class TestPods:
     def test_they_are_as_hard_as_tasks(self, app: App, stack: Stack) -> None:
         jobs = Jobs(app, platform=on_eks(stack))
         jobs.add("CloseBooks", command=["close"], scratch=["/scratch"])
+        assert "PropagateTags" not in jobs.only("AWS::Batch::JobDefinition")  # refused on EKS
         pod = jobs.only("AWS::Batch::JobDefinition")["EksProperties"]["PodProperties"]
         assert pod["HostNetwork"] is False
         (container,) = pod["Containers"]

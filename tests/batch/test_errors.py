@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from aws_cdk import App, Duration, Size, Stack
+from aws_cdk import App, Duration, Environment, Size, Stack, Token
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_efs as efs
 from aws_cdk import aws_iam as iam
@@ -26,10 +26,13 @@ from secure_containers import (
     QueueLimits,
     Retries,
     SecretField,
+    SecureEcrRepository,
+    SecureParameter,
     Share,
     Waiver,
 )
 from tests.batch.conftest import Jobs
+from tests.support import DIGEST
 
 REASON = "a study of ours that nobody relies on, and that is gone next week"
 SPOT_ALONE = Waiver("SC-BAT-11", reason=REASON)
@@ -100,8 +103,20 @@ class TestParts:
             (lambda: FileMount(access_point="fsap-1", path="data"), ["path is 'data'", "absolute"]),
             (lambda: SecretField(secret=None, field="a:b"), ["field is 'a:b'"]),
             (lambda: Fargate(cpu_architecture="arm"), ["Fargate: cpu_architecture is 'arm'", "CpuArchitecture.ARM64"]),
-            (lambda: Ec2(gpu=True), ["instance_types is []", "families that have GPUs"]),
-            (lambda: Ec2(gpu=True, instance_types=["m7g"]), ["instance_types is ['m7g']", "g5"]),
+            (lambda: Ec2(gpu=True), ["instance_types is []", "families with GPUs"]),
+            (lambda: Ec2(gpu=True, instance_types=["g5", "m5"]), ["instance_types is ['m5']", "g5"]),
+            (lambda: Ec2(gpu=True, instance_types=["g4ad"]), ["instance_types is ['g4ad']"]),
+            (
+                lambda: Ec2(instance_types=["c7g"]),
+                ["instance_types is 'c7g'", "types for X86_64", "CpuArchitecture.ARM64"],
+            ),
+            (
+                lambda: Ec2(cpu_architecture=CpuArchitecture.ARM64, instance_types=["m5"]),
+                ["instance_types is 'm5'", "ARM64"],
+            ),
+            (lambda: Ec2(volume_size=100), ["volume_size is 100", "a size"]),
+            (lambda: SecretField(secret=42, field="a"), ["secret is 42"]),
+            (lambda: SecureParameter(parameter=None, encryption_key=None), ["parameter is None"]),
             (lambda: Ec2(instance_types=["M5 large"]), ["instance_types is 'M5 large'"]),
             (lambda: Ec2(instance_types="m5"), ["instance_types is 'm5'"]),
             (lambda: Ec2(volume_size=Size.gibibytes(8)), ["volume_size is '8 GiB'", "30 GiB at least"]),
@@ -170,7 +185,12 @@ class TestJobs:
             ({"scratch": ["/a", "/a"]}, ["scratch is '/a'", "each path once"]),
             ({"scratch": "/a"}, ["scratch is '/a'", "a list of paths"]),
             ({"ephemeral_storage": Size.gibibytes(20)}, ["ephemeral_storage is '20 GiB'", "21 to 200 GiB"]),
-            ({"error_patterns": {"Failed": "x"}}, ["error_patterns is 'Failed'", "not Failed and not Errors"]),
+            ({"error_patterns": {"Failed": "x"}}, ["error_patterns is 'Failed'", "none of Definition"]),
+            ({"error_patterns": {"Logs": "x"}}, ["error_patterns is 'Logs'"]),
+            ({"id": "Spot"}, ["id is 'Spot'", "an id that nothing in Jobs/Env has", "SpotJob"]),
+            ({"environment": {"OUTPUT_BUCKET": "mine"}}, ["environment is 'OUTPUT_BUCKET'", "do not set themselves"]),
+            ({"timeout": Duration.seconds(Token.as_number({"Ref": "X"}))}, ["timeout is 'a token'", "known at"]),
+            ({"vcpus": Token.as_number({"Ref": "X"})}, ["vcpus is 'a token'"]),
             ({"services": ["quantum"]}, ["quantum"]),
             ({"command": "render"}, ["command is 'render'", "a list of texts"]),
             ({"waivers": [Waiver("SC-KMS-01", reason=REASON)]}, ["SC-KMS-01", "this construct has none"]),
@@ -178,6 +198,8 @@ class TestJobs:
     )
     def test_arguments(self, jobs: Jobs, arguments: dict[str, Any], parts: list[str]) -> None:
         with refused(*parts):
+            if "environment" in arguments and "OUTPUT_BUCKET" in arguments["environment"]:
+                jobs.env.add_output_bucket()
             jobs.add(**arguments)
 
     def test_a_wrong_argument_leaves_nothing_behind(self, jobs: Jobs) -> None:
@@ -264,6 +286,44 @@ class TestMethods:
         with refused("bucket is '1 jobs'", "before the first job"):
             jobs.env.add_output_bucket()
 
+    def test_what_is_no_bucket_and_what_is_no_prefix(self, jobs: Jobs) -> None:
+        with refused("bucket is 'results'", "a bucket"):
+            jobs.env.add_output_bucket("results")  # type: ignore[arg-type]
+        with refused("prefix is 'team*'", "letters, digits"):
+            jobs.env.add_output_bucket(prefix="team*")
+
+    def test_a_principal_of_another_account(self, app: App) -> None:
+        stack = Stack(app, "Here", env=Environment(account="111122223333", region="eu-central-1"))
+        env = LeastPrivilegeBatchEnv(stack, "Env", network=PrivateNetwork(stack, "Network"))
+        image = SecureEcrRepository(stack, "Images").image(digest=DIGEST)
+        job = env.add_job("Render", image=image)
+        role = iam.Role.from_role_arn(stack, "Partner", "arn:aws:iam::444455556666:role/partner")
+        for grant in (job.grant_submit, job.grant_terminate, job.grant_describe):
+            with refused("grantee is 'a principal of 444455556666'", "no resource policies"):
+                grant(role)
+
+    def test_a_stack_of_another_region(self, app: App) -> None:
+        here, there = (
+            Stack(app, id, env=Environment(account="111122223333", region=region))
+            for id, region in (("Here", "eu-central-1"), ("There", "eu-west-1"))
+        )
+        env = LeastPrivilegeBatchEnv(here, "Env", network=PrivateNetwork(here, "Network"))
+        image = SecureEcrRepository(here, "Images").image(digest=DIGEST)
+        with refused("scope is 'There in eu-west-1'", "here eu-central-1"):
+            env.add_job("Render", image=image, scope=there)
+
+    def test_ids_that_are_one_service_account(self, jobs: Jobs) -> None:
+        jobs.add("CloseBooks")
+        with refused("id is 'closeBooks'", "differ by more than capitals"):
+            jobs.add("closeBooks")
+
+    def test_schedules(self, jobs: Jobs) -> None:
+        job = jobs.add()
+        with refused("schedule is 'rate(1 day)'", "a ScheduleExpression"):
+            job.add_schedule("Daily", schedule="rate(1 day)")
+        with refused("id is 'Role'", "RoleSchedule"):
+            job.add_schedule("Role", schedule=self.AT)
+
     def test_expiration_of_a_bucket_that_is_there_already(self, jobs: Jobs) -> None:
         from aws_cdk import aws_s3 as s3  # noqa: PLC0415
 
@@ -304,5 +364,6 @@ class TestMethods:
     def test_states(self, jobs: Jobs) -> None:
         job = jobs.add()
         for change in (job.on_state_change, jobs.env.on_state_change):
-            with refused("states is 'BROKEN'", "SUBMITTED, PENDING"):
-                change("Broken", states=["BROKEN"])
+            for states, got in ((["BROKEN"], "'BROKEN'"), ([], "''"), ("FAILED", "'FAILED'")):
+                with refused(f"states is {got}", "SUBMITTED, PENDING"):
+                    change("Broken", states=states)

@@ -28,6 +28,7 @@ from secure_containers import (
     Retries,
     SecretField,
     SecureEcrRepository,
+    SecureParameter,
     Share,
     Waiver,
 )
@@ -227,6 +228,16 @@ class TestSecrets:
             each for each in statements(jobs, "EnvRenderExecutionRole") if "secretsmanager" in str(each["Action"])
         )
         assert read["Resource"].endswith(":secret:payments/database-??????")
+        (named,) = jobs.only("AWS::Batch::JobDefinition")["ContainerProperties"]["Secrets"]
+        assert concrete(named["ValueFrom"]).endswith(":secret:payments/database")
+
+    def test_the_key_of_a_parameter_is_named_by_whoever_imports_it(self, jobs: Jobs) -> None:
+        parameter = ssm.StringParameter.from_secure_string_parameter_attributes(
+            jobs.stack, "Parameter", parameter_name="/payments/token"
+        )
+        jobs.add(secrets={"TOKEN": SecureParameter(parameter=parameter, encryption_key=jobs.env.encryption_key)})
+        (decrypt,) = (each for each in statements(jobs, "EnvRenderExecutionRole") if each["Action"] == "kms:Decrypt")
+        assert decrypt["Condition"] == {"StringEquals": {"kms:ViaService": "ssm.eu-central-1.amazonaws.com"}}
 
 
 class TestOutputs:
@@ -241,6 +252,9 @@ class TestOutputs:
         (rule,) = bucket["LifecycleConfiguration"]["Rules"]
         assert rule["ExpirationInDays"] == 400
         assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 90}
+        template = jobs.template
+        for type_ in ("AWS::S3::Bucket", "AWS::S3::BucketPolicy"):  # what protects the data stays with it
+            assert {each["DeletionPolicy"] for each in of_type(template, type_).values()} == {"RetainExceptOnCreate"}
         assert open_ids(jobs.app) == set()
 
     def test_each_job_writes_below_its_own_prefix_only(self, jobs: Jobs) -> None:
@@ -369,6 +383,7 @@ class TestGrants:
         jobs.add().grant_submit(role)
         (policy,) = (each for each in jobs.all("AWS::IAM::Policy").values() if each["Roles"] == ["caller"])
         assert len(policy["PolicyDocument"]["Statement"]) == 2
+        assert open_ids(jobs.app) == set()
 
 
 class TestSchedules:

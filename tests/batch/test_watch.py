@@ -6,11 +6,11 @@ import json
 from typing import Any
 
 import pytest
-from aws_cdk import App, Duration
+from aws_cdk import App, Duration, Stack
 
 from secure_containers import QueueLimits
 from tests.batch.conftest import Jobs
-from tests.support import concrete, of_type
+from tests.support import concrete, of_type, synthesized
 
 
 def alarms(jobs: Jobs) -> dict[str, dict[str, Any]]:
@@ -54,6 +54,18 @@ class TestRecord:
             assert set(statement["Principal"]["Service"]) == {"events.amazonaws.com", "delivery.logs.amazonaws.com"}
         assert "aws:SourceArn" in statements["logs:PutLogEvents"]["Condition"]["ArnLike"]
 
+    def test_two_deployments_of_one_app_do_not_share_its_name(self, app: App) -> None:
+        names = set()
+        for stage in ("dev", "test"):
+            env_stack = Stack(app, stage)
+            from secure_containers import LeastPrivilegeBatchEnv, PrivateNetwork  # noqa: PLC0415
+
+            LeastPrivilegeBatchEnv(env_stack, "Env", network=PrivateNetwork(env_stack, "Network"))
+        for template in synthesized(app).values():
+            (policy,) = of_type(template, "AWS::Logs::ResourcePolicy").values()
+            names.add(policy["Properties"]["PolicyName"])
+        assert names == {"dev-EventsToLogs", "test-EventsToLogs"}
+
     def test_environments_of_a_stack_share_one_policy_of_the_ten_of_an_account(self, jobs: Jobs) -> None:
         from secure_containers import LeastPrivilegeBatchEnv  # noqa: PLC0415
 
@@ -84,38 +96,48 @@ class TestAlarms:
 
     def test_the_failure_of_one_kind_is_told_of_that_kind(self, jobs: Jobs) -> None:
         jobs.add()
-        assert pattern(jobs, "RenderFailed") == (
+        assert pattern(jobs, "Render.Failed") == (
             '{($.detail.status = "FAILED") && ($.detail.jobDefinition = "*/NAME:*")}'
         )
-        assert alarms(jobs)["EnvRenderFailed"]["MetricName"] == "RenderFailed"
+        assert alarms(jobs)["EnvRenderFailed"]["MetricName"] == "Render.Failed"
         assert alarms(jobs)["EnvRenderFailed"]["TreatMissingData"] == "notBreaching"
 
-    @pytest.mark.parametrize("reason", ["CAPACITY:", "MISCONFIGURATION:", "ACTION_REQUIRED", "UNDETERMINED"])
+    @pytest.mark.parametrize(
+        "reason", ["CAPACITY:", "MISCONFIGURATION:", "ACTION_REQUIRED", "UNDETERMINED", "JobStateTimeLimit"]
+    )
     def test_jobs_that_cannot_start_are_told_of(self, jobs: Jobs, reason: str) -> None:
-        assert f'($.detail.statusReason = "{reason}*")' in pattern(jobs, "Stuck")
+        assert f'($.detail.statusReason = "*{reason}*")' in pattern(jobs, "Stuck")
 
     def test_limits_of_queues_are_those_that_were_given(self, app: App) -> None:
         found = alarms(Jobs(app, queue_limits=QueueLimits(jobs=7, age=Duration.minutes(90))))
         assert found["EnvWatchAlarmsStandardDepth"]["Threshold"] == 7
         assert found["EnvWatchAlarmsStandardDepth"]["MetricName"] == "RunnableJobs"
         assert found["EnvWatchAlarmsCriticalAge"]["Threshold"] == 5400
-        assert found["EnvWatchAlarmsCriticalAge"]["MetricName"] == "OldestRunnableJob"
+        assert found["EnvWatchAlarmsCriticalAge"]["MetricName"] == "FrontOfQueueAge"
 
     def test_patterns_of_the_users_are_counted_and_told_of(self, jobs: Jobs) -> None:
         jobs.add(error_patterns={"DiskFull": '"No space left on device"'})
-        assert pattern(jobs, "RenderDiskFull") == '"No space left on device"'
-        assert alarms(jobs)["EnvRenderDiskFull"]["MetricName"] == "RenderDiskFull"
+        assert pattern(jobs, "Render.DiskFull") == '"No space left on device"'
+        assert alarms(jobs)["EnvRenderDiskFull"]["MetricName"] == "Render.DiskFull"
         (own,) = (
             each
             for each in jobs.all("AWS::Logs::MetricFilter").values()
-            if each["MetricTransformations"][0]["MetricName"] == "RenderDiskFull"
+            if each["MetricTransformations"][0]["MetricName"] == "Render.DiskFull"
         )
         assert own["LogGroupName"]["Ref"].startswith("EnvRenderLogs")
 
     def test_usual_errors_are_counted_unasked(self, jobs: Jobs) -> None:
         jobs.add()
-        words = pattern(jobs, "RenderErrors")
+        words = pattern(jobs, "Render.Errors")
         assert {"?ERROR", "?Traceback", "?OutOfMemory", "?panic"} <= set(words.split())
+
+
+class TestTopic:
+    def test_alarms_of_this_account_publish_and_nobody_else(self, jobs: Jobs) -> None:
+        (policy,) = (each for id, each in jobs.all("AWS::SNS::TopicPolicy").items() if id.startswith("Env"))
+        allowed = [each for each in policy["PolicyDocument"]["Statement"] if each["Effect"] == "Allow"]
+        assert [each["Principal"] for each in allowed] == [{"Service": "cloudwatch.amazonaws.com"}]
+        assert set(allowed[0]["Condition"]) == {"StringEquals", "ArnLike"}
 
 
 class TestQueueWatch:
@@ -126,12 +148,20 @@ class TestQueueWatch:
         assert [part["Ref"] for part in queues if isinstance(part, dict)] == list(jobs.all("AWS::Batch::JobQueue"))
         (policy,) = (each for id, each in jobs.all("AWS::IAM::ManagedPolicy").items() if "QueueWatch" in id)
         actions = [each["Action"] for each in policy["PolicyDocument"]["Statement"]]
-        assert actions == [["logs:CreateLogStream", "logs:PutLogEvents"], "batch:ListJobs"]
+        assert actions == [
+            ["logs:CreateLogStream", "logs:PutLogEvents"],
+            "batch:GetJobQueueSnapshot",
+            ["batch:DescribeJobs", "batch:ListJobs"],
+        ]
 
     def test_it_runs_every_five_minutes_and_its_failures_are_told_of(self, jobs: Jobs) -> None:
         (rule,) = (each for id, each in jobs.all("AWS::Events::Rule").items() if "EveryFiveMinutes" in id)
         assert rule["ScheduleExpression"] == "rate(5 minutes)"
-        assert alarms(jobs)["EnvWatchAlarmsUnwatched"]["Namespace"] == "AWS/Lambda"
+        counted = [
+            each["MetricStat"]["Metric"]["MetricName"]
+            for each in alarms(jobs)["EnvWatchAlarmsUnwatched"]["Metrics"][1:]
+        ]
+        assert counted == ["Errors", "Throttles"]
 
     def test_it_writes_the_metrics_that_the_alarms_read(self, jobs: Jobs) -> None:
         (function,) = (each for id, each in jobs.all("AWS::Lambda::Function").items() if "QueueWatch" in id)
@@ -154,7 +184,7 @@ class TestDashboard:
         json.loads(body)
         for metric in ("Submitted", "MovedToRunnable", "MovedToRunning", "MovedToSucceeded", "MovedToFailed"):
             assert f'"Jobs{metric}"' in body
-        for metric in ("OneFailed", "TwoFailed", "OneErrors", "RunnableJobs", "OldestRunnableJob"):
+        for metric in ("One.Failed", "Two.Failed", "One.Errors", "RunnableJobs", "FrontOfQueueAge"):
             assert f'"{metric}"' in body
 
     def test_failures_are_listed_with_their_log_streams(self, jobs: Jobs) -> None:

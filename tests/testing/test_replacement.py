@@ -210,6 +210,11 @@ class TestComputeEnvironments:
             environment(kind="FARGATE", strategy=None), environment(kind="FARGATE", strategy=None, types="x")
         )
 
+    def test_between_fargate_and_instances_nothing_is_changed_in_place(self) -> None:
+        on_fargate, on_instances = (environment(kind=kind, strategy=None, **self.KEEPS) for kind in ("FARGATE", "EC2"))
+        refuses("makes no instances of Fargate nor Fargate of instances", on_fargate, on_instances)
+        refuses("makes no instances of Fargate nor Fargate of instances", on_instances, on_fargate)
+
     def test_best_fit_cannot_be_changed_in_place(self) -> None:
         for strategy in ("BEST_FIT", None):
             before = environment(strategy=strategy, **self.KEEPS)

@@ -87,7 +87,11 @@ ROLES: Mapping[str, Mapping[str, Intended]] = {
     "Network": NETWORK,
     "BatchJobs": {
         **NETWORK,
-        "JobsWatchQueueWatchRole": [write_logs("JobsWatchQueueWatchLogs"), Allow("batch:ListJobs", "*")],
+        "JobsWatchQueueWatchRole": [
+            write_logs("JobsWatchQueueWatchLogs"),
+            Allow(["batch:DescribeJobs", "batch:ListJobs"], "*"),
+            Allow("batch:GetJobQueueSnapshot", ["${JobsCriticalQueue}", "${JobsStandardQueue}"]),
+        ],
         "JobsCloseBooksRole": write_outputs("CloseBooks"),
         "JobsCloseBooksExecutionRole": [LOGIN, pull("ImagesRepository"), write_logs("JobsCloseBooksLogs")],
         "JobsCloseBooksSchedulerRole": [

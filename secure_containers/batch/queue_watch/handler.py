@@ -1,7 +1,10 @@
-"""Counts the jobs that wait in each queue, and for how long the oldest has waited: AWS Batch has no metric of it.
+"""Counts the jobs that wait in each queue, and for how long one has stood at the front: AWS Batch has no metric of it.
 
 What it prints are CloudWatch metrics in the embedded format.
-Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+
+Sources: https://docs.aws.amazon.com/batch/latest/APIReference/API_GetJobQueueSnapshot.html,
+https://docs.aws.amazon.com/batch/latest/userguide/array_jobs.html and
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
 
 from __future__ import annotations
@@ -9,13 +12,15 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from itertools import islice
 from typing import Any, Final
 
 _MOST_JOBS: Final = 1000
-"""Further ones are not counted; alarms ask for no more."""
+"""Alarms ask for no more."""
+_A_CALL: Final = 100
+"""How many jobs AWS Batch describes at once."""
 
 
 def handler(event: object, context: object) -> None:  # noqa: ARG001 - Lambda's own signature
@@ -23,7 +28,7 @@ def handler(event: object, context: object) -> None:  # noqa: ARG001 - Lambda's 
     batch, failed = client(), []
     for queue in os.environ["QUEUES"].split(","):
         try:
-            line = metrics(queue, waiting(batch, queue), time.time())
+            line = metrics(queue, waiting(batch, queue), age(batch, queue, time.time()), time.time())
         except Exception as error:  # noqa: BLE001 - the other queues are counted all the same
             failed.append(f"{queue}: {type(error).__name__}: {error}")
         else:
@@ -37,23 +42,41 @@ def client() -> Any:
     return import_module("boto3").client("batch")
 
 
-def waiting(batch: Any, queue: str) -> list[float]:
-    """When each job of a queue was submitted that could run but does not, in seconds."""
-    pages = batch.get_paginator("list_jobs").paginate(jobQueue=queue, jobStatus="RUNNABLE")
-    jobs = (job["createdAt"] / 1000 for page in pages for job in page["jobSummaryList"])
-    return list(islice(jobs, _MOST_JOBS))
+def waiting(batch: Any, queue: str) -> int:
+    """How many jobs of a queue could run but do not; as many as alarms ask for, at most.
+
+    The children of an array are not listed with their queue: their parent is, as pending, and tells how many wait.
+    """
+    single = sum(1 for _ in islice(_listed(batch, queue, "RUNNABLE"), _MOST_JOBS))
+    if single == _MOST_JOBS:
+        return single
+    arrays = [job["jobId"] for job in islice(_listed(batch, queue, "PENDING"), _MOST_JOBS) if "arrayProperties" in job]
+    children = 0
+    for start in range(0, len(arrays), _A_CALL):
+        for job in batch.describe_jobs(jobs=arrays[start : start + _A_CALL])["jobs"]:
+            children += job.get("arrayProperties", {}).get("statusSummary", {}).get("RUNNABLE", 0)
+    return min(single + children, _MOST_JOBS)
 
 
-def metrics(queue: str, since: list[float], now: float) -> Mapping[str, Any]:
-    """How many jobs wait, and for how long the oldest."""
-    described = [
-        {"Name": "RunnableJobs", "Unit": "Count"},
-        {"Name": "OldestRunnableJob", "Unit": "Seconds"},
-    ]
+def age(batch: Any, queue: str, now: float) -> int:
+    """For how many seconds a job has stood at its place at the front of a queue."""
+    front = batch.get_job_queue_snapshot(jobQueue=queue).get("frontOfQueue", {}).get("jobs", [])
+    since = min((job["earliestTimeAtPosition"] / 1000 for job in front), default=now)
+    return max(0, round(now - since))
+
+
+def metrics(queue: str, jobs: int, seconds: int, now: float) -> Mapping[str, Any]:
+    """Both numbers as CloudWatch reads them from logs."""
+    described = [{"Name": "RunnableJobs", "Unit": "Count"}, {"Name": "FrontOfQueueAge", "Unit": "Seconds"}]
     told = {"Namespace": os.environ["NAMESPACE"], "Dimensions": [["JobQueueName"]], "Metrics": described}
     return {
         "_aws": {"Timestamp": int(now * 1000), "CloudWatchMetrics": [told]},
         "JobQueueName": queue.rpartition("/")[2],
-        "RunnableJobs": len(since),
-        "OldestRunnableJob": max(0, round(now - min(since, default=now))),
+        "RunnableJobs": jobs,
+        "FrontOfQueueAge": seconds,
     }
+
+
+def _listed(batch: Any, queue: str, status: str) -> Iterator[Mapping[str, Any]]:
+    for page in batch.get_paginator("list_jobs").paginate(jobQueue=queue, jobStatus=status):
+        yield from page["jobSummaryList"]

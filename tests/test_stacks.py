@@ -20,7 +20,18 @@ from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from app import build
 from secure_containers import AuditPart, Pack, ScanSeverity, enforce
 from stacks.options import OptionError, Options
-from tests.support import ACCOUNT, CONTEXT, DIGEST, ORGANIZATION, REGION, ROOT, concrete, of_type, permissions, synthesized
+from tests.support import (
+    ACCOUNT,
+    CONTEXT,
+    DIGEST,
+    ORGANIZATION,
+    REGION,
+    ROOT,
+    concrete,
+    of_type,
+    permissions,
+    synthesized,
+)
 
 STATEFUL = (
     "AWS::Batch::ComputeEnvironment",

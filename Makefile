@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup synth test check format lint types docs snapshots benchmark locks clean
+.PHONY: help setup synth test check format lint types fix docs snapshots benchmark locks clean deploy-local destroy-local test-e2e
 
 PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3.14 python3 2>/dev/null))
 BIN := $(CURDIR)/.venv/bin
@@ -15,7 +15,7 @@ RUN := env PATH="$(BIN):$$PATH" AWS_EC2_METADATA_DISABLED=true CDK_DISABLE_CLI_T
 CDK := $(RUN) node_modules/.bin/cdk
 
 help: ## show this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
 setup: .venv/.installed node_modules/.installed
 
@@ -39,6 +39,15 @@ synth: setup ## synthesize every reference stack into cdk.out and sum it up
 
 test: setup ## run the tests
 	@$(RUN) pytest
+
+test-e2e: setup ## deploy everything on this machine and test what was deployed
+	@$(RUN) pytest tests/e2e
+
+deploy-local: setup ## deploy every reference stack on this machine, without an account (PORT=4600)
+	@$(RUN) python -m secure_containers.local up $(if $(PORT),--port $(PORT))
+
+destroy-local: setup ## delete what deploy-local has made, and stop it
+	@$(RUN) python -m secure_containers.local down
 
 check: setup format lint types test ## format, lint, types and tests
 

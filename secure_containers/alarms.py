@@ -81,21 +81,26 @@ class Alarms(Construct):
         metric: cloudwatch.IMetric,
         description: str,
         threshold: float = 1,
-        evaluation_periods: int = 1,
+        tell_missing: bool = False,
         scope: Construct | None = None,
     ) -> cloudwatch.Alarm:
-        """An alarm on a metric, at the threshold or above it, in each of so many periods one after the other."""
+        """An alarm on a metric, at the threshold or above it; on request also when there is no more data."""
         alarm = cloudwatch.Alarm(
             scope or self,
             id,
             metric=metric,
             threshold=threshold,
-            evaluation_periods=evaluation_periods,
+            evaluation_periods=1,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,  # a filter that finds nothing writes nothing
+            # A filter that finds nothing writes nothing.
+            treat_missing_data=cloudwatch.TreatMissingData.MISSING
+            if tell_missing
+            else cloudwatch.TreatMissingData.NOT_BREACHING,
             alarm_description=description,
         )
         alarm.add_alarm_action(self._action)
+        if tell_missing:
+            alarm.add_insufficient_data_action(self._action)
         self._alarms.append(alarm)
         self._show(id, [alarm], height=2)
         return alarm

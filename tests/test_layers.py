@@ -14,6 +14,7 @@ ROOT = Path(__file__).parent.parent
 MAY_IMPORT = {
     "errors": set[str](),
     "guidance": set[str](),
+    "local": {"errors"},
     "rules": {"guidance"},
     "check": {"guidance", "rules"},
     "testing": {"check", "errors", "guidance", "rules"},
@@ -24,7 +25,7 @@ MAY_IMPORT = {
     "app": {"library", "stacks"},
 }
 """From the bottom up. `check` reads templates for the rules, `validation` runs it inside the CDK, and nothing here imports
-`testing`, which is for the tests of users."""
+`testing`, which is for the tests of users, nor `local`, which runs the stacks on one machine."""
 FILES = sorted([*(ROOT / "secure_containers").rglob("*.py"), *(ROOT / "stacks").glob("*.py"), ROOT / "app.py"])
 NO_NODE = ("aws_cdk", "cdk_nag", "constructs", "jsii")
 

@@ -211,7 +211,7 @@ class JobWatch(Construct):
             reasons={
                 "NIST.800.53.R5-LambdaConcurrency": "one call in five minutes, and none waits for another; what it "
                 "reserves, the account's other functions lose",
-                "NIST.800.53.R5-LambdaDLQ": "the next call comes in five minutes, and an alarm tells of failed ones; "
+                "NIST.800.53.R5-LambdaDLQ": "the next call comes in five minutes, and alarms tell when none comes; "
                 "old events would be read by nobody",
                 "NIST.800.53.R5-LambdaInsideVPC": "it asks AWS Batch alone and takes no traffic; in the network it "
                 "would need an endpoint that costs more than everything else here",
@@ -224,23 +224,7 @@ class JobWatch(Construct):
             schedule=events.Schedule.rate(_PERIOD),
             targets=[cast("events.IRuleTarget", targets.LambdaFunction(function, retry_attempts=0))],
         )
-        found = [
-            self.alarms.add(
-                "Unwatched",
-                metric=cloudwatch.MathExpression(
-                    expression="errors + throttles",
-                    using_metrics={
-                        "errors": function.metric_errors(period=_PERIOD),
-                        "throttles": function.metric_throttles(period=_PERIOD),
-                    },
-                    label="failed calls",
-                    period=_PERIOD,
-                ),
-                description="The jobs that wait could not be counted (batch-logs-and-alarms): the alarms on depth and "
-                "age are blind. Read the logs of the function",
-                evaluation_periods=2,
-            )
-        ]
+        found: list[cloudwatch.Alarm] = []
         for queue in self._queues:
             kind = _kind(queue)
             found += [
@@ -248,8 +232,10 @@ class JobWatch(Construct):
                     f"{kind}Depth",
                     metric=self._gauge("RunnableJobs", queue),
                     threshold=limits.jobs,
-                    description=f"{limits.jobs} jobs or more wait in the {kind.lower()} queue (batch-logs-and-alarms). "
-                    "Raise its vCPUs in fleet=, or submit fewer at a time",
+                    tell_missing=True,
+                    description=f"{limits.jobs} jobs or more wait in the {kind.lower()} queue (batch-logs-and-alarms): "
+                    "raise its vCPUs in fleet=, or submit fewer at a time. Without data: nobody counts them any more; "
+                    "see the function's logs",
                 ),
                 self.alarms.add(
                     f"{kind}Age",

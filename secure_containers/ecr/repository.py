@@ -355,7 +355,9 @@ class SecureEcrRepository(Construct):
         }
         if severity is not None:
             counted = _from(self.node.path, severity)
-            detail["$or"] = [{"finding-severity-counts": {each: [{"numeric": [">", 0]}]}} for each in counted]
+            found = [{"finding-severity-counts": {each: [{"numeric": [">", 0]}]}} for each in counted]
+            # EventBridge refuses an $or of one.
+            detail |= found[0] if len(found) == 1 else {"$or": found}
         pattern = events.EventPattern(
             source=["aws.ecr", "aws.inspector2"], detail_type=["ECR Image Scan", "Inspector2 Scan"], detail=detail
         )

@@ -639,9 +639,12 @@ class TestEventsAndMetrics:
     ) -> None:
         images.on_scan_completed("Scans", severity=severity)
         pattern = only(synthesized(app)["Test"], "AWS::Events::Rule")["Properties"]["EventPattern"]
-        assert pattern["detail"]["$or"] == [
-            {"finding-severity-counts": {name: [{"numeric": [">", 0]}]}} for name in counted
-        ]
+        found = [{"finding-severity-counts": {name: [{"numeric": [">", 0]}]}} for name in counted]
+        if len(found) == 1:  # EventBridge refuses an $or of one
+            assert "$or" not in pattern["detail"]
+            assert pattern["detail"]["finding-severity-counts"] == found[0]["finding-severity-counts"]
+        else:
+            assert pattern["detail"]["$or"] == found
 
     def test_scans_of_inspector_are_heard_too(self, app: App, images: SecureEcrRepository) -> None:
         images.on_scan_completed("Scans", severity=None)

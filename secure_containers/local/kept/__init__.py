@@ -1,0 +1,20 @@
+"""Properties that ministack drops, kept through the services' own calls: they can be read back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from secure_containers.local.kept import dynamodb, ec2, ecr, eks, s3, scheduler, secretsmanager, sns
+from secure_containers.local.kept.properties import Kept
+
+KEPT: Final[Mapping[str, Kept]] = {
+    **dynamodb.KEPT,
+    **ec2.KEPT,
+    **ecr.KEPT,
+    **eks.KEPT,
+    **s3.KEPT,
+    **scheduler.KEPT,
+    **secretsmanager.KEPT,
+    **sns.KEPT,
+}

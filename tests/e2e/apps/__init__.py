@@ -1,0 +1,1 @@
+"""Apps that the tests deploy over, or beside, the reference stacks."""

@@ -1,0 +1,19 @@
+"""What the stacks promise, in numbers and words, beside what their templates say: one module a stack.
+
+By logical id, without the hash at its end, the properties that have to be read back. That each resource is as its template
+says is tested for all of them anyway; what stands here is what nobody may change unnoticed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from tests.e2e.expectations import account_audit, batch_jobs, image_repositories, network
+
+EXPECTATIONS: Final[Mapping[str, Mapping[str, Mapping[str, Any]]]] = {
+    "AccountAudit": account_audit.EXPECTED,
+    "BatchJobs": batch_jobs.EXPECTED,
+    "ImageRepositories": image_repositories.EXPECTED,
+    "Network": network.EXPECTED,
+}

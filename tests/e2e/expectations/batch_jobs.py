@@ -1,0 +1,39 @@
+"""What BatchJobs promises."""
+
+_KEY = {"EnableKeyRotation": True}
+_CAPACITY = {"State": "ENABLED", "Type": "MANAGED"}
+_JOB = {
+    "ContainerProperties": {
+        "NetworkConfiguration": {"AssignPublicIp": "DISABLED"},
+        "ReadonlyRootFilesystem": True,
+        "User": "65532:65532",
+    },
+    "PlatformCapabilities": ["FARGATE"],
+}
+_BUCKET = {
+    "PublicAccessBlockConfiguration": {
+        "BlockPublicAcls": True,
+        "BlockPublicPolicy": True,
+        "IgnorePublicAcls": True,
+        "RestrictPublicBuckets": True,
+    },
+    "VersioningConfiguration": {"Status": "Enabled"},
+}
+
+EXPECTED = {
+    "ImagesRepository": {"ImageTagMutability": "IMMUTABLE", "ImageScanningConfiguration": {"ScanOnPush": True}},
+    "JobsAccessLogs": _BUCKET,
+    "JobsCloseBooksDefinition": {**_JOB, "Timeout": {"AttemptDurationSeconds": 10800}},
+    "JobsFallback": {**_CAPACITY, "ComputeResources": {"MaxvCpus": 64, "Type": "FARGATE"}},
+    "JobsKey": _KEY,
+    "JobsOnDemand": {**_CAPACITY, "ComputeResources": {"MaxvCpus": 64, "Type": "FARGATE"}},
+    "JobsOutputs": {
+        **_BUCKET,
+        "BucketEncryption": {
+            "ServerSideEncryptionConfiguration": [{"ServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}]
+        },
+    },
+    "JobsRenderDefinition": {**_JOB, "Timeout": {"AttemptDurationSeconds": 7200}},
+    "JobsSpot": {**_CAPACITY, "ComputeResources": {"MaxvCpus": 256, "Type": "FARGATE_SPOT"}},
+    "JobsTopicKey": _KEY,
+}

@@ -1,0 +1,25 @@
+"""Rules of Amazon EventBridge, and its schedules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+
+def rule(client: Callable[[str], Any], id: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    events = client("events")
+    name = id.rsplit("/", 1)[-1].rsplit("|", 1)[-1]
+    about = events.describe_rule(Name=name)
+    return {
+        **about,
+        "Targets": events.list_targets_by_rule(Rule=name)["Targets"],
+        "Tags": events.list_tags_for_resource(ResourceARN=about["Arn"])["Tags"],
+    }
+
+
+def schedule(client: Callable[[str], Any], id: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(client("scheduler").get_schedule(Name=id.rsplit("/", 1)[-1]))
+
+
+READERS = {"AWS::Events::Rule": rule, "AWS::Scheduler::Schedule": schedule}
+NOT_READ: dict[str, dict[str, str]] = {}

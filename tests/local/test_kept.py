@@ -1,0 +1,318 @@
+"""Properties that ministack drops are kept, changed and read back; what must not be deleted is not."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.local.conftest import Cloud
+
+KEY = "arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+
+
+@pytest.fixture(autouse=True)
+def name(cloud: Cloud, request: pytest.FixtureRequest) -> None:
+    """A stack of its own for each test, so that one that fails spoils no other."""
+    cloud.name = request.node.name.replace("_", "-")
+
+
+def deploy(cloud: Cloud, type_: str, properties: dict[str, Any], **beside: Any) -> str:
+    resources = {**beside, "Thing": {"Type": type_, "Properties": properties}}
+    return cloud.deploy(cloud.name, resources, Ref={"Ref": "Thing"})["Ref"]
+
+
+def test_bucket(cloud: Cloud) -> None:
+    logs = {"Type": "AWS::S3::Bucket"}
+    properties = {
+        "BucketEncryption": {
+            "ServerSideEncryptionConfiguration": [
+                {
+                    "BucketKeyEnabled": True,
+                    "ServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": KEY},
+                }
+            ]
+        },
+        "LifecycleConfiguration": {
+            "Rules": [
+                {
+                    "ExpirationInDays": "400",
+                    "NoncurrentVersionExpiration": {"NoncurrentDays": 1},
+                    "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
+                    "Status": "Enabled",
+                    "Prefix": "a/",
+                    "TagFilters": [{"Key": "a", "Value": "b"}],
+                    "Transitions": [{"StorageClass": "STANDARD_IA", "TransitionInDays": 90}],
+                }
+            ]
+        },
+        "LoggingConfiguration": {"DestinationBucketName": {"Ref": "Logs"}, "LogFilePrefix": "Thing/"},
+        "ObjectLockEnabled": True,
+        "ObjectLockConfiguration": {
+            "ObjectLockEnabled": "Enabled",
+            "Rule": {"DefaultRetention": {"Days": 30, "Mode": "GOVERNANCE"}},
+        },
+        "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]},
+        "Tags": [{"Key": "a", "Value": "b"}],
+        "VersioningConfiguration": {"Status": "Enabled"},
+    }
+    name = deploy(cloud, "AWS::S3::Bucket", properties, Logs=logs)
+    s3 = cloud.client("s3")
+    (encryption,) = s3.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]["Rules"]
+    assert encryption["BucketKeyEnabled"]
+    assert encryption["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": KEY}
+    (rule,) = s3.get_bucket_lifecycle_configuration(Bucket=name)["Rules"]
+    assert rule["Expiration"] == {"Days": 400}
+    assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
+    assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
+    assert {"Prefix": "a/", "Tags": [{"Key": "a", "Value": "b"}]}.items() <= rule["Filter"]["And"].items()
+    assert rule["Transitions"] == [{"Days": 90, "StorageClass": "STANDARD_IA"}]
+    assert s3.get_bucket_logging(Bucket=name)["LoggingEnabled"] == {
+        "TargetBucket": cloud.physical(cloud.name, "Logs"),
+        "TargetPrefix": "Thing/",
+    }
+    lock = s3.get_object_lock_configuration(Bucket=name)["ObjectLockConfiguration"]
+    assert lock["Rule"] == {"DefaultRetention": {"Days": 30, "Mode": "GOVERNANCE"}}
+    ownership = s3.get_bucket_ownership_controls(Bucket=name)["OwnershipControls"]
+    assert ownership == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+    assert s3.get_bucket_tagging(Bucket=name)["TagSet"] == [{"Key": "a", "Value": "b"}]
+    assert s3.get_bucket_versioning(Bucket=name)["Status"] == "Enabled"
+
+    less = {
+        "VersioningConfiguration": {"Status": "Suspended"},
+        "LifecycleConfiguration": {"Rules": [{"Status": "Enabled", "ExpirationInDays": 5}]},
+    }
+    assert deploy(cloud, "AWS::S3::Bucket", less, Logs=logs) == name
+    assert s3.get_bucket_lifecycle_configuration(Bucket=name)["Rules"][0]["Expiration"] == {"Days": 5}
+    with pytest.raises(s3.exceptions.ClientError, match="NoSuchTagSet"):
+        s3.get_bucket_tagging(Bucket=name)
+    assert s3.get_bucket_versioning(Bucket=name)["Status"] == "Suspended"
+    cloud.delete(cloud.name)
+
+
+def test_bucket_with_objects_is_not_deleted(cloud: Cloud) -> None:
+    name = deploy(cloud, "AWS::S3::Bucket", {"VersioningConfiguration": {"Status": "Enabled"}})
+    s3 = cloud.client("s3")
+    s3.put_object(Bucket=name, Key="a", Body=b"b")
+    cloudformation = cloud.client("cloudformation")
+    with pytest.raises(AssertionError, match="not empty"):
+        cloud.delete(cloud.name)
+    s3.delete_object(Bucket=name, Key="a")  # its versions stay
+    cloud.stacks.append(cloud.name)
+    with pytest.raises(AssertionError, match="not empty"):
+        cloud.delete(cloud.name)
+    for kind in ("Versions", "DeleteMarkers"):
+        for each in s3.list_object_versions(Bucket=name).get(kind, []):
+            s3.delete_object(Bucket=name, Key=each["Key"], VersionId=each["VersionId"])
+    assert cloudformation.describe_stacks(StackName=cloud.name)["Stacks"][0]["StackStatus"] == "DELETE_FAILED"
+    cloud.stacks.append(cloud.name)
+    cloud.delete(cloud.name)
+
+
+def test_table(cloud: Cloud) -> None:
+    keys = {
+        "KeySchema": [{"AttributeName": "a", "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": "a", "AttributeType": "S"}],
+        "BillingMode": "PAY_PER_REQUEST",
+    }
+    properties = {
+        **keys,
+        "SSESpecification": {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": KEY},
+        "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
+        "DeletionProtectionEnabled": True,
+    }
+    name = deploy(cloud, "AWS::DynamoDB::Table", properties)
+    dynamodb = cloud.client("dynamodb")
+    described = dynamodb.describe_table(TableName=name)["Table"]
+    assert (described["SSEDescription"]["Status"], described["SSEDescription"]["SSEType"]) == ("ENABLED", "KMS")
+    assert described["SSEDescription"]["KMSMasterKeyArn"] == KEY
+    assert described["DeletionProtectionEnabled"] is True
+    recovery = dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
+    assert recovery["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"
+    with pytest.raises(AssertionError, match="protected against deletion"):
+        cloud.delete(cloud.name)
+    cloud.stacks.append(cloud.name)
+    dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
+    cloud.delete(cloud.name)
+
+
+def test_topic(cloud: Cloud) -> None:
+    name = deploy(cloud, "AWS::SNS::Topic", {"KmsMasterKeyId": KEY})
+    sns = cloud.client("sns")
+    assert sns.get_topic_attributes(TopicArn=name)["Attributes"]["KmsMasterKeyId"] == KEY
+    assert deploy(cloud, "AWS::SNS::Topic", {"KmsMasterKeyId": f"{KEY}2"}) == name
+    assert sns.get_topic_attributes(TopicArn=name)["Attributes"]["KmsMasterKeyId"] == f"{KEY}2"
+    cloud.delete(cloud.name)
+
+
+def test_queue_and_log_group(cloud: Cloud) -> None:
+    """ministack keeps these by itself."""
+    name = deploy(
+        cloud,
+        "AWS::SQS::Queue",
+        {"KmsMasterKeyId": KEY},
+        Logs={"Type": "AWS::Logs::LogGroup", "Properties": {"KmsKeyId": KEY, "RetentionInDays": 7}},
+    )
+    attributes = cloud.client("sqs").get_queue_attributes(QueueUrl=name, AttributeNames=["All"])["Attributes"]
+    assert attributes["KmsMasterKeyId"] == KEY
+    prefix = cloud.physical(cloud.name, "Logs")
+    (group,) = cloud.client("logs").describe_log_groups(logGroupNamePrefix=prefix)["logGroups"]
+    assert (group["kmsKeyId"], group["retentionInDays"]) == (KEY, 7)
+    cloud.delete(cloud.name)
+
+
+def test_secret(cloud: Cloud) -> None:
+    generated = {
+        "SecretStringTemplate": '{"user": "a"}',
+        "GenerateStringKey": "password",
+        "PasswordLength": 40,
+        "ExcludePunctuation": True,
+    }
+    properties = {"KmsKeyId": KEY, "GenerateSecretString": generated}
+    arn = deploy(cloud, "AWS::SecretsManager::Secret", properties)
+    secrets = cloud.client("secretsmanager")
+    assert secrets.describe_secret(SecretId=arn)["ARN"] == arn
+    assert secrets.describe_secret(SecretId=arn)["KmsKeyId"] == KEY
+    value = json.loads(secrets.get_secret_value(SecretId=arn)["SecretString"])
+    assert value["user"] == "a"
+    assert len(value["password"]) == 40
+    assert value["password"].isalnum()
+    assert deploy(cloud, "AWS::SecretsManager::Secret", {**properties, "Description": "b"}) == arn
+    assert json.loads(secrets.get_secret_value(SecretId=arn)["SecretString"]) == value
+    cloud.delete(cloud.name)
+    with pytest.raises(secrets.exceptions.ResourceNotFoundException):
+        secrets.describe_secret(SecretId=arn)
+
+
+def test_cluster(cloud: Cloud) -> None:
+    trust = {
+        "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "eks.amazonaws.com"}}]
+    }
+    role = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": trust}}
+    properties = {
+        "RoleArn": {"Fn::GetAtt": ["Role", "Arn"]},
+        "ResourcesVpcConfig": {"SubnetIds": ["subnet-1"], "EndpointPublicAccess": False},
+        "EncryptionConfig": [{"Provider": {"KeyArn": KEY}, "Resources": ["secrets"]}],
+    }
+    name = deploy(cloud, "AWS::EKS::Cluster", properties, Role=role)
+    cluster = cloud.client("eks").describe_cluster(name=name)["cluster"]
+    assert cluster["encryptionConfig"] == [{"provider": {"keyArn": KEY}, "resources": ["secrets"]}]
+    cloud.delete(cloud.name)
+
+
+def test_repository(cloud: Cloud) -> None:
+    prefix = "ImageTagMutabilityExclusionFilter"
+    properties = {
+        "ImageTagMutability": "IMMUTABLE_WITH_EXCLUSION",
+        f"{prefix}s": [{f"{prefix}Type": "WILDCARD", f"{prefix}Value": "dev-*"}],
+        "ImageScanningConfiguration": {"ScanOnPush": True},
+        "EncryptionConfiguration": {"EncryptionType": "KMS", "KmsKey": KEY},
+    }
+    name = deploy(cloud, "AWS::ECR::Repository", properties)
+    ecr = cloud.client("ecr")
+    (repository,) = ecr.describe_repositories(repositoryNames=[name])["repositories"]
+    assert repository["imageTagMutability"] == "IMMUTABLE_WITH_EXCLUSION"
+    assert repository["imageTagMutabilityExclusionFilters"] == [{"filterType": "WILDCARD", "filter": "dev-*"}]
+    assert repository["imageScanningConfiguration"] == {"scanOnPush": True}
+    assert repository["encryptionConfiguration"] == {"encryptionType": "KMS", "kmsKey": KEY}
+
+    def push(tag: str, content: str) -> None:
+        ecr.put_image(repositoryName=name, imageManifest=json.dumps({"schemaVersion": 2, "a": content}), imageTag=tag)
+
+    push("v1", "a")
+    push("dev-1", "a")
+    push("dev-1", "b")
+    with pytest.raises(ecr.exceptions.ImageTagAlreadyExistsException):
+        push("v1", "b")
+    images = [{"imageTag": "v1"}, {"imageTag": "dev-1"}]
+    ecr.batch_delete_image(repositoryName=name, imageIds=images)
+    cloud.delete(cloud.name)
+
+
+def test_endpoint_and_flow_log(cloud: Cloud) -> None:
+    policy = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*"}],
+    }
+    vpc = {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.0.0.0/16"}}
+    group = {"Type": "AWS::EC2::SecurityGroup", "Properties": {"GroupDescription": "a", "VpcId": {"Ref": "Vpc"}}}
+    flow_log = {
+        "Type": "AWS::EC2::FlowLog",
+        "Properties": {
+            "ResourceId": {"Ref": "Vpc"},
+            "ResourceType": "VPC",
+            "TrafficType": "ALL",
+            "LogGroupName": "group",
+            "DeliverLogsPermissionArn": "arn:aws:iam::123456789012:role/a",
+            "MaxAggregationInterval": 60,
+            "LogFormat": "${srcaddr} ${dstaddr}",
+        },
+    }
+    properties = {
+        "VpcId": {"Ref": "Vpc"},
+        "ServiceName": "com.amazonaws.eu-central-1.logs",
+        "VpcEndpointType": "Interface",
+        "PrivateDnsEnabled": True,
+        "SecurityGroupIds": [{"Ref": "Group"}],
+        "PolicyDocument": policy,
+    }
+    id = deploy(cloud, "AWS::EC2::VPCEndpoint", properties, Vpc=vpc, Group=group, Flow=flow_log)
+    ec2 = cloud.client("ec2")
+    (endpoint,) = ec2.describe_vpc_endpoints(VpcEndpointIds=[id])["VpcEndpoints"]
+    assert endpoint["PrivateDnsEnabled"]
+    assert json.loads(endpoint["PolicyDocument"]) == policy
+    assert [each["GroupId"] for each in endpoint["Groups"]] == [cloud.physical(cloud.name, "Group")]
+    (log,) = ec2.describe_flow_logs(FlowLogIds=[cloud.physical(cloud.name, "Flow")])["FlowLogs"]
+    assert log["DeliverLogsPermissionArn"] == "arn:aws:iam::123456789012:role/a"
+    assert (log["LogGroupName"], log["MaxAggregationInterval"]) == ("group", 60)
+    assert log["LogFormat"] == "${srcaddr} ${dstaddr}"
+    cloud.delete(cloud.name)
+
+
+def test_trail_tells_its_log_group(cloud: Cloud) -> None:
+    trust = {
+        "Statement": [
+            {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "cloudtrail.amazonaws.com"}}
+        ]
+    }
+    properties = {
+        "S3BucketName": "a",
+        "IsLogging": True,
+        "CloudWatchLogsLogGroupArn": {"Fn::GetAtt": ["Logs", "Arn"]},
+        "CloudWatchLogsRoleArn": {"Fn::GetAtt": ["Role", "Arn"]},
+    }
+    name = deploy(
+        cloud,
+        "AWS::CloudTrail::Trail",
+        properties,
+        Logs={"Type": "AWS::Logs::LogGroup"},
+        Role={"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": trust}},
+    )
+    trail = cloud.client("cloudtrail").get_trail(Name=name)["Trail"]
+    assert cloud.physical(cloud.name, "Logs") in trail["CloudWatchLogsLogGroupArn"]
+    assert cloud.physical(cloud.name, "Role") in trail["CloudWatchLogsRoleArn"]
+    cloud.delete(cloud.name)
+
+
+def test_schedule(cloud: Cloud) -> None:
+    target = {"Arn": "arn:aws:scheduler:::aws-sdk:batch:submitJob", "RoleArn": "arn:aws:iam::123456789012:role/a"}
+    properties = {
+        "ScheduleExpression": "cron(0 2 * * ? *)",
+        "ScheduleExpressionTimezone": "Europe/Berlin",
+        "FlexibleTimeWindow": {"Mode": "OFF"},
+        "Target": target,
+    }
+    name = deploy(cloud, "AWS::Scheduler::Schedule", properties)
+    found = cloud.client("scheduler").get_schedule(Name=name)
+    assert (found["ScheduleExpressionTimezone"], found["ScheduleExpression"]) == ("Europe/Berlin", "cron(0 2 * * ? *)")
+    cloud.delete(cloud.name)
+
+
+def test_what_cannot_be_kept_leaves_nothing_behind(cloud: Cloud) -> None:
+    rule = {"Status": "Enabled", "ExpirationInDays": 1, "Surprise": True}
+    before = cloud.client("s3").list_buckets()["Buckets"]
+    with pytest.raises(AssertionError, match="does not know Surprise"):
+        deploy(cloud, "AWS::S3::Bucket", {"LifecycleConfiguration": {"Rules": [rule]}})
+    assert cloud.client("s3").list_buckets()["Buckets"] == before
+    cloud.delete(cloud.name)

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 MAY_IMPORT = {
     "errors": set[str](),
     "guidance": set[str](),
-    "local": {"errors"},
+    "local": set[str](),
     "rules": {"guidance"},
     "check": {"guidance", "rules"},
     "testing": {"check", "errors", "guidance", "rules"},

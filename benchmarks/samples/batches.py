@@ -20,7 +20,6 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
@@ -75,7 +74,8 @@ def plain(app: App) -> Iterator[Add]:
     undelivered = _undelivered(stack, watch)
     _record(stack, watch.events, arns, undelivered)
     _stuck(stack, watch)
-    _waiting(stack, watch, _counter(stack, arns, key))
+    _counter(stack, arns, key)
+    _waiting(stack, watch)
     registry = f"{Aws.ACCOUNT_ID}.dkr.ecr.{Aws.REGION}.{Aws.URL_SUFFIX}"
     shared = _Shared(
         image=f"{registry}/{repository.repository_name}@{_DIGEST}",
@@ -178,10 +178,10 @@ def _add_job(stack: Stack, id: str, shared: _Shared) -> None:
     ours = f'($.detail.jobDefinition = "*/{name}:*")'
     failures = logs.FilterPattern.literal(f'{{($.detail.status = "FAILED") && {ours}}}')
     watch = shared.watch
-    failed = _count(stack, f"{id}Failed", watch.events, failures)
+    failed = _count(stack, f"{id}.Failed", watch.events, failures)
     watch.failed.append(failed)
     _alarm(stack, f"{id}FailedAlarm", failed, watch, "Jobs failed")
-    watch.errors.append(_count(stack, f"{id}Errors", group, shared.errors))
+    watch.errors.append(_count(stack, f"{id}.Errors", group, shared.errors))
 
 
 def _tasks() -> iam.IPrincipal:
@@ -198,25 +198,21 @@ def _topic(stack: Stack) -> sns.Topic:
         service="cloudwatch", resource="alarm", resource_name="*", arn_format=ArnFormat.COLON_RESOURCE_NAME
     )
     from_alarms = {"StringEquals": {"aws:SourceAccount": stack.account}, "ArnLike": {"aws:SourceArn": alarms}}
-    for sid, service, conditions in (
-        ("Events", "events.amazonaws.com", None),
-        ("Alarms", "cloudwatch.amazonaws.com", from_alarms),
-    ):
-        by = _by(service)
-        topic.add_to_resource_policy(
-            iam.PolicyStatement(
-                sid=sid, principals=by, actions=["sns:Publish"], resources=[topic.topic_arn], conditions=conditions
-            )
+    by = _by("cloudwatch.amazonaws.com")
+    topic.add_to_resource_policy(
+        iam.PolicyStatement(
+            sid="Alarms", principals=by, actions=["sns:Publish"], resources=[topic.topic_arn], conditions=from_alarms
         )
-        key.add_to_resource_policy(
-            iam.PolicyStatement(
-                sid=f"{sid}ToTopic",
-                principals=by,
-                actions=["kms:Decrypt", "kms:GenerateDataKey*"],
-                resources=["*"],
-                conditions=conditions,
-            )
+    )
+    key.add_to_resource_policy(
+        iam.PolicyStatement(
+            sid="AlarmsToTopic",
+            principals=by,
+            actions=["kms:Decrypt", "kms:GenerateDataKey*"],
+            resources=["*"],
+            conditions=from_alarms,
         )
+    )
     return topic
 
 
@@ -281,7 +277,7 @@ def _undelivered(stack: Stack, watch: _Watch) -> sqs.Queue:
 
 def _record(stack: Stack, group: logs.ILogGroup, queues: Sequence[str], undelivered: sqs.Queue) -> None:
     """Every event of the queues, in the log group."""
-    policy = logs.ResourcePolicy(stack, "EventsToLogs")
+    policy = logs.ResourcePolicy(stack, "EventsToLogs", resource_policy_name=f"{stack.stack_name}-EventsToLogs")
     writers = _by("events.amazonaws.com", "delivery.logs.amazonaws.com")
     arn = group.log_group_arn
     policy.document.add_statements(
@@ -317,7 +313,7 @@ def _stuck(stack: Stack, watch: _Watch) -> None:
     )
 
 
-def _counter(stack: Stack, queues: Sequence[str], key: kms.IKey) -> lambda_.Function:
+def _counter(stack: Stack, queues: Sequence[str], key: kms.IKey) -> None:
     """What counts the jobs that wait."""
     counter = lambda_function(
         stack,
@@ -328,21 +324,18 @@ def _counter(stack: Stack, queues: Sequence[str], key: kms.IKey) -> lambda_.Func
         key=key,
         environment={"QUEUES": ",".join(queues), "NAMESPACE": _NAMESPACE},
         timeout=Duration.minutes(1),
-        unbound_actions=["batch:ListJobs"],
+        unbound_actions=["batch:DescribeJobs", "batch:ListJobs"],
+        statements=[allow(["batch:GetJobQueueSnapshot"], queues)],
     )
     target: Any = targets.LambdaFunction(counter, retry_attempts=0)
     events.Rule(stack, "EveryFiveMinutes", schedule=events.Schedule.rate(_PERIOD), targets=[target])
-    return counter
 
 
-def _waiting(stack: Stack, watch: _Watch, counter: lambda_.Function) -> None:
-    unwatched = counter.metric_errors(period=_PERIOD)
-    watch.alarms.append(_alarm(stack, "Unwatched", unwatched, watch, "Nobody counts", evaluation_periods=2))
+def _waiting(stack: Stack, watch: _Watch) -> None:
     for kind, queue in watch.queues.items():
-        for id, metric, threshold in (("Depth", "RunnableJobs", 500), ("Age", "OldestRunnableJob", 1800)):
-            watch.alarms.append(
-                _alarm(stack, f"{kind}{id}", _gauge(metric, queue), watch, "Jobs wait", threshold=threshold)
-            )
+        depth, age = _gauge("RunnableJobs", queue), _gauge("FrontOfQueueAge", queue)
+        watch.alarms.append(_alarm(stack, f"{kind}Depth", depth, watch, "Jobs wait", threshold=500, tell_missing=True))
+        watch.alarms.append(_alarm(stack, f"{kind}Age", age, watch, "Jobs wait", threshold=1800))
 
 
 def _dashboard(stack: Stack, watch: _Watch) -> None:
@@ -361,7 +354,7 @@ def _dashboard(stack: Stack, watch: _Watch) -> None:
             _graph(title, [_gauge(name, queue, kind) for kind, queue in watch.queues.items()])
             for title, name in (
                 ("Jobs that wait", "RunnableJobs"),
-                ("How long the oldest has waited, in seconds", "OldestRunnableJob"),
+                ("How long a job has stood at the front, in seconds", "FrontOfQueueAge"),
             )
         )
     )
@@ -430,19 +423,23 @@ def _alarm(
     description: str,
     *,
     threshold: float = 1,
-    evaluation_periods: int = 1,
+    tell_missing: bool = False,
 ) -> cloudwatch.Alarm:
     alarm = cloudwatch.Alarm(
         stack,
         id,
         metric=metric,
         threshold=threshold,
-        evaluation_periods=evaluation_periods,
+        evaluation_periods=1,
         comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-        treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        treat_missing_data=cloudwatch.TreatMissingData.MISSING
+        if tell_missing
+        else cloudwatch.TreatMissingData.NOT_BREACHING,
         alarm_description=description,
     )
     alarm.add_alarm_action(watch.notify)
+    if tell_missing:
+        alarm.add_insufficient_data_action(watch.notify)
     return alarm
 
 

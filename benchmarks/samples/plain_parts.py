@@ -57,6 +57,7 @@ def lambda_function(
     environment: Mapping[str, str],
     timeout: Duration,
     unbound_actions: Sequence[str],
+    statements: Sequence[iam.PolicyStatement] = (),
 ) -> lambda_.Function:
     group = log_group(stack, f"{id}Logs", key)
     role = iam.Role(
@@ -69,6 +70,7 @@ def lambda_function(
         roles=[role],
         statements=[
             allow(["logs:CreateLogStream", "logs:PutLogEvents"], [group.log_group_arn]),
+            *statements,
             allow(unbound_actions, ["*"]),
         ],
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -19,7 +20,7 @@ from secure_containers.local.kinds import Kind, kind_of
 from secure_containers.local.stacks import BOOTSTRAP, Stack
 
 _CLI: Final = Path("node_modules/.bin/cdk")
-_NOT_INPUT: Final = ("node_modules", "cdk.out", "tests", "docs", "benchmarks", "local")
+_NOT_INPUT: Final = ("__pycache__", "cdk.out", "node_modules")
 """Folders that templates are not made from."""
 _SAID: Final = re.compile(r"(?:✅|❌)\s+(\S+?)( \(no changes\))?(?: failed.*)?$")
 _WHY: Final = (re.compile(r"ERROR |app\.py: "), re.compile(r".*(❌|[eE]rror\b)"))
@@ -105,12 +106,12 @@ class Cdk:
     def deploy(self, connection: Connection, names: Sequence[str], *, told: Callable[[str, bool], None]) -> Child:
         """Deploys stacks, and gives the program, which has ended. `told` gets each stack as it is done, and whether it
         has changed."""
-        unchanged = set[str]()
+        seen = set[str]()
 
         def line(text: str) -> None:
             said = _SAID.search(text)
-            if said and said[1] in names and said[1] not in unchanged:
-                unchanged.add(said[1])
+            if said and said[1] in names and said[1] not in seen:
+                seen.add(said[1])
                 told(said[1], said[2] is None)
 
         arguments = ["--app", str(self.assembly), *names, "--concurrency", "4", "--require-approval", "never"]
@@ -140,17 +141,17 @@ class Cdk:
         """What the templates are made from, by the time and size of each file."""
         lines = [str(self._app)]
         for path in sorted(self._files(self._root)):
-            about = path.stat()
-            lines.append(f"{path} {about.st_mtime_ns} {about.st_size}")
+            with contextlib.suppress(FileNotFoundError):  # one that came and went
+                about = path.stat()
+                lines.append(f"{path} {about.st_mtime_ns} {about.st_size}")
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     def _files(self, folder: Path) -> Iterator[Path]:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.name.startswith((".", "__")) and not entry.name.endswith(".py"):
-                    continue
                 if entry.is_dir(follow_symlinks=False):
-                    if entry.name not in _NOT_INPUT:
+                    inside = not entry.name.startswith(".") and entry.name not in _NOT_INPUT
+                    if inside and Path(entry.path).resolve() != self._directory.resolve():
                         yield from self._files(Path(entry.path))
                 elif entry.is_file():
                     yield Path(entry.path)

@@ -14,10 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from secure_containers.local.connection import Connection, without_aws
+from secure_containers.local.connection import MARK, Connection, without_aws
 
-MARK: Final = "SECURE_CONTAINERS_LOCAL"
-"""The variable that names the run's directory to everything that it starts, and tells its processes from others."""
 _LEFT_OUT: Final = ("NODE_OPTIONS", "NODE_TLS_REJECT_UNAUTHORIZED", "BOTO_CONFIG")
 _PROC: Final = Path("/proc")
 _LINE: Final = re.compile(r"^.*\n", re.MULTILINE)

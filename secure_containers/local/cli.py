@@ -7,7 +7,6 @@ import errno
 import importlib.util
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -27,7 +26,7 @@ DONE: Final = 0
 FAILED: Final = 1
 NOT_RUNNING: Final = 3
 INTERRUPTED: Final = 130
-_NEEDS: Final = ("boto3", "hypercorn", "ministack")
+_NEEDS: Final = ("boto3", "cryptography", "hypercorn", "ministack")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except LocalError as error:
         return _failed(str(error))
+    except _errors_of_calls() as error:
+        return _failed(f"the emulator: {error}")
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
@@ -51,6 +52,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _failed(f"the disk is full ({error.filename or parsed.directory}); free some and try again")
         return _failed(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
     return code
+
+
+def _errors_of_calls() -> tuple[type[Exception], ...]:
+    """What a call of AWS's raises; the extra that brings it may not be installed."""
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - said in one line if it is missing
+
+    return BotoCoreError, ClientError
 
 
 def _failed(line: str) -> int:
@@ -134,9 +142,10 @@ def _up(parsed: argparse.Namespace) -> int:
                 _say(f"the emulator runs already at {running.endpoint}")
                 if parsed.port not in (None, 0, running.port):
                     raise LocalError(f"it listens on port {running.port}; run `down` first for port {parsed.port}")
-            (run.directory / "environment.sh").write_text(
-                report.environment_lines(connection.environment()), encoding="utf-8"
-            )
+            lines = report.environment_lines(connection.environment())
+            settings = run.directory / "environment.sh"
+            settings.touch(mode=0o600)
+            settings.write_text(lines, encoding="utf-8")
             return _deploy(run, cdk, connection)
         except KeyboardInterrupt:
             with _uninterrupted():
@@ -159,15 +168,9 @@ def _start(run: Run, port: int | None) -> Connection:
     run.stop()  # also what an `up` that was killed has left
     for name in ("inputs", "server.log"):
         (run.directory / name).unlink(missing_ok=True)
-    connection = run.start(_free_port() if port == 0 else DEFAULT_PORT if port is None else port)
+    connection = run.start(DEFAULT_PORT if port is None else port)
     _say(f"the emulator runs at {connection.endpoint}, its log is {run.log}")
     return connection
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _deploy(run: Run, cdk: Cdk, connection: Connection) -> int:
@@ -182,7 +185,7 @@ def _deploy(run: Run, cdk: Cdk, connection: Connection) -> int:
         if has_changed:
             changed.add(name)
 
-    code = 0
+    code, child_log = 0, run.directory / "deploy.log"
     if names:
         _say(f"deploying {', '.join(names)}")
         child = cdk.deploy(connection, names, told=told)
@@ -191,7 +194,7 @@ def _deploy(run: Run, cdk: Cdk, connection: Connection) -> int:
     failed = [name for name in names if name not in found or not found[name].complete]
     _say()
     for name in assembly.templates:
-        _tell(connection, name, found.get(name), unknown.get(name, []), failed=name in failed)
+        _tell(connection, name, found.get(name), unknown.get(name, []), failed=name in failed, deploy_log=child_log)
     if code and not failed:
         raise LocalError(f"cdk deploy failed: {why(run.directory / 'deploy.log')}; see {run.directory / 'deploy.log'}")
     seconds = time.monotonic() - began
@@ -205,10 +208,17 @@ def _deploy(run: Run, cdk: Cdk, connection: Connection) -> int:
 
 
 def _tell(
-    connection: Connection, name: str, stack: Stack | None, unknown: Sequence[tuple[str, str]], *, failed: bool
+    connection: Connection,
+    name: str,
+    stack: Stack | None,
+    unknown: Sequence[tuple[str, str]],
+    *,
+    failed: bool,
+    deploy_log: Path,
 ) -> None:
     if stack is None:
-        _say("\n".join([f"{name}  not deployed", *report.unknown_lines(unknown), ""]))
+        log = [f"  {why(deploy_log)}"] if failed else []
+        _say("\n".join([f"{name}  not deployed", *report.unknown_lines(unknown), *log, ""]))
         return
     cloudformation = connection.client("cloudformation")
     failure = first_failure(cloudformation, name) if failed else None
@@ -229,13 +239,22 @@ def _down(parsed: argparse.Namespace) -> int:
                 failed = delete_all(connection.client("cloudformation"), limit=parsed.limit)
             except LocalError as error:
                 failed = {"": str(error)}
-        with _uninterrupted():
-            run.stop()
-            run.remove()
+            except _errors_of_calls() as error:
+                failed = {"": f"the stacks were not deleted: {error}"}
+            finally:  # whatever comes in between, nothing is left
+                _end(run)
+        else:
+            _end(run)
     _say(f"the emulator is stopped and {run.directory} is removed")
     for name, reason in failed.items():
         _failed(f"{name}: {reason}" if name else reason)
     return FAILED if failed else DONE
+
+
+def _end(run: Run) -> None:
+    with _uninterrupted():
+        run.stop()
+        run.remove()
 
 
 def _status(parsed: argparse.Namespace) -> int:

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
+MARK: Final = "SECURE_CONTAINERS_LOCAL"
+"""The variable that names the run's directory to everything that it starts, and tells its processes from others."""
 FILE: Final = "connection.json"
 _POINTS_ELSEWHERE: Final = (
     "SSL_CERT_FILE",
@@ -50,6 +52,7 @@ class Connection:
     def write(self, directory: Path) -> None:
         """Makes the connection known; whoever reads finds the whole file or none."""
         whole = directory / f".{FILE}"
+        whole.touch(mode=0o600)
         whole.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
         whole.replace(directory / FILE)
 

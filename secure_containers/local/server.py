@@ -7,6 +7,7 @@ configuration. When it answers, it writes `connection.json` and prints `ready` w
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import os
 import secrets
@@ -43,6 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         listening = _listen(given.port)
     except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
         print(f"127.0.0.1:{given.port} is taken ({error.strerror}); choose another port", file=sys.stderr)  # noqa: T201
         return TAKEN
     directory = given.directory.resolve()

@@ -273,7 +273,7 @@ def test_the_exit_code_decides_on_another_attempt(run: Run) -> None:
 
 
 def test_a_job_that_takes_too_long_is_ended(cloud: Cloud, run: Run) -> None:
-    ended = run("sleep", timeout={"attemptDurationSeconds": 1}, retryStrategy={"attempts": 1})
+    ended = run("sleep", timeout={"attemptDurationSeconds": 3}, retryStrategy={"attempts": 1})
     assert (ended["status"], ended["statusReason"]) == ("FAILED", "Job attempt duration exceeded timeout")
     assert ended["container"]["exitCode"] == 143
     assert output(cloud, ended) == ["sleeping"]

@@ -7,6 +7,8 @@ import socket
 import ssl
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -64,6 +66,21 @@ def test_nobody_gets_in_without_the_key_of_the_run(cloud: Cloud, key: str, servi
     call = stranger.list_buckets if service == "s3" else stranger.get_caller_identity
     with pytest.raises(stranger.exceptions.ClientError, match=r"InvalidClientTokenId|InvalidAccessKeyId"):
         call()
+
+
+@pytest.mark.parametrize("credential", ["test", "%74est", "123456789012"])
+def test_nobody_gets_in_by_a_signed_url(cloud: Cloud, credential: str) -> None:
+    context = ssl.create_default_context(cafile=cloud.connection.ca)
+    query = f"Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Credential={credential}%2F20260101&X-Amz-Signature=00"
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(f"{cloud.connection.endpoint}/?{query}", context=context, timeout=10)  # noqa: S310 - our own server
+
+
+@pytest.mark.parametrize("path", ["/_ministack/reset", "/_ministack/config", "/_localstack/health"])
+def test_what_the_emulator_serves_to_anybody_is_closed(cloud: Cloud, path: str) -> None:
+    context = ssl.create_default_context(cafile=cloud.connection.ca)
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(f"{cloud.connection.endpoint}{path}", data=b"{}", context=context, timeout=10)  # noqa: S310 - our own server
 
 
 def test_a_taken_port_is_one_line_and_exit_code_3(server: Server, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from secure_containers.local.account import Account
-from secure_containers.local.connection import Connection
+from secure_containers.local.connection import MARK, Connection
 from secure_containers.local.jobs.job import EXITED, TIMED_OUT, Job, Outcome, now
 
 IMAGES: Final = "images.json"
@@ -90,7 +90,7 @@ class Attempt:
         try:
             self._wait(process, output)
         finally:
-            send(process, signal.SIGKILL)  # whatever it has left running
+            send(process, signal.SIGKILL)  # what it has left running in its session
             output.close()
             self._job.process = None
             shutil.rmtree(self._task, ignore_errors=True)
@@ -192,9 +192,8 @@ class Attempt:
             environment["AWS_BATCH_JOB_ARRAY_INDEX"] = str(job.record["arrayProperties"]["index"])
             environment["AWS_BATCH_JOB_ARRAY_SIZE"] = str(len(job.parent.children))
         environment |= {each["name"]: each["value"] for each in self._container["environment"]}
-        return environment | {
-            each["name"]: self._secret(each, execution) for each in self._container.get("secrets", [])
-        }
+        environment |= {each["name"]: self._secret(each, execution) for each in self._container.get("secrets", [])}
+        return {**environment, MARK: str(self._account.directory)}
 
     def _secret(self, secret: Mapping[str, str], execution: Mapping[str, str]) -> str:
         """A secret's value, read by the execution role: of Secrets Manager, one key of it, or of Parameter Store."""
@@ -242,7 +241,8 @@ class _Output:
 
     def close(self) -> None:
         self._reader.join(_GRACE)
-        self._pipe.close()
+        if not self._reader.is_alive():  # else a child of the program's holds the pipe, whose end nobody waits for
+            self._pipe.close()
         self.flush()
 
 
@@ -265,5 +265,5 @@ def send(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
     """To a process and all that it has started."""
     try:
         os.killpg(process.pid, number)
-    except ProcessLookupError:
+    except (ProcessLookupError, PermissionError):  # gone; macOS says so by the second
         return

@@ -56,6 +56,8 @@ class Runner:
             if job.record["status"] in ("SUCCEEDED", "FAILED"):
                 return
             job.stop_reason = job.stop_reason or reason
+            if job not in self._running and not job.children:
+                self._move(job, "FAILED", reason=job.stop_reason)
 
     def close(self) -> None:
         """End all jobs and what they started."""
@@ -66,7 +68,10 @@ class Runner:
                 send(job.process, signal.SIGKILL)
 
     def _run(self, job: Job) -> None:
-        self._running.add(job)
+        with self._lock:
+            if job.record["status"] == "FAILED":
+                return  # ended before there was room for it
+            self._running.add(job)
         try:
             while not self._closed:
                 outcome = self._attempted(job) if job.stop_reason is None else Outcome(job.stop_reason)
@@ -92,9 +97,12 @@ class Runner:
         started: dict[str, int] = {}
         try:
             arguments = attempt.prepare()
-            self._move(job, "RUNNING")
-            started = {"startedAt": job.record["startedAt"]}
-            outcome = attempt.run(arguments)
+            if self._closed:
+                outcome = Outcome(NOT_STARTED, reason="the emulator ends")
+            else:
+                self._move(job, "RUNNING")
+                started = {"startedAt": job.record["startedAt"]}
+                outcome = attempt.run(arguments)
         except StartError as error:
             outcome = Outcome(NOT_STARTED, reason=str(error))
         except Exception as error:  # noqa: BLE001 - whatever it is, the job has to end

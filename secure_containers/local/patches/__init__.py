@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import parse_qs
 
-from secure_containers.local.patches.names import APP, CERTIFICATE, NAMES, TYPES, WORKERS, check
+from secure_containers.local.patches.names import APP, CERTIFICATE, KEY, NAMES, TYPES, WORKERS, check
 
 __all__ = ["NAMES", "application", "certificate", "check", "end_functions", "known_types"]
 
-_ANYBODY: Final = re.compile(rb"(Credential=|AWS |AWSAccessKeyId=)(?:test|[0-9]{12})(?=/|:|%2F|&|$)", re.IGNORECASE)
+_ANYBODY: Final = re.compile(r"test|[0-9]{12}", re.IGNORECASE)
 """Keys that ministack takes for the root's, with any secret."""
-_NOBODY: Final = rb"\1AKIANOTOFTHISRUN"
+_ITS_OWN: Final = ("/_ministack/", "/_localstack/")
+"""Paths that ministack serves to anybody."""
+_SERVED: Final = ("/_ministack/health", "/_ministack/cfn-response/", "/_ministack/cfn-signal/")
+"""Those that this run needs: the last two are signed by a token of their own."""
+_REFUSED: Final = (
+    b"<ErrorResponse><Error><Code>InvalidClientTokenId</Code>"
+    b"<Message>The security token included in the request is invalid.</Message></Error></ErrorResponse>"
+)
 
 
 def known_types() -> frozenset[str]:
@@ -24,16 +33,23 @@ def application() -> Any:
     serve = APP.found()
 
     async def guarded(scope: dict[str, Any], receive: Any, send: Any) -> None:
-        if scope["type"] == "http":
-            headers = [
-                (name, _ANYBODY.sub(_NOBODY, value) if name == b"authorization" else value)
-                for name, value in scope["headers"]
-            ]
-            query = _ANYBODY.sub(_NOBODY, scope["query_string"])
-            scope = {**scope, "headers": headers, "query_string": query}
+        if scope["type"] == "http" and not _may_pass(scope):
+            kind = (b"content-type", b"text/xml")
+            await send({"type": "http.response.start", "status": 403, "headers": [kind]})
+            await send({"type": "http.response.body", "body": _REFUSED})
+            return
         await serve(scope, receive, send)
 
     return guarded
+
+
+def _may_pass(scope: Mapping[str, Any]) -> bool:
+    """Whether a call is for what this run serves, and not made with a key that anybody knows."""
+    if scope["path"].startswith(_ITS_OWN) and not scope["path"].startswith(_SERVED):
+        return False
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    return _ANYBODY.fullmatch(str(KEY.found()(headers, query))) is None
 
 
 def end_functions() -> None:

@@ -1,4 +1,4 @@
-"""AWS Batch: compute environments, queues, job definitions and jobs. `jobs.py` runs the jobs."""
+"""AWS Batch: compute environments, queues, job definitions and jobs. `jobs` runs the jobs."""
 
 from __future__ import annotations
 

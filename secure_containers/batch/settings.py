@@ -153,6 +153,8 @@ def check_name(path: str, name: object, where: Construct, taken: Mapping[str, ob
 
 def check_scope(path: str, where: Construct, environment: Construct) -> None:
     """Refuse a stack of another account or Region, to which nothing here can refer."""
+    if where is environment:
+        return
     here, there = Stack.of(environment), Stack.of(where)
     for got, own in ((there.account, here.account), (there.region, here.region)):
         if got != own and not Token.is_unresolved(got) and not Token.is_unresolved(own):

@@ -109,17 +109,23 @@ class Alarms(Construct):
         self, id: str, *, log_group: logs.ILogGroup, pattern: str, description: str, threshold: int
     ) -> cloudwatch.Alarm:
         """An alarm on events of a log group, such as a trail's."""
+        metric = self.count(id, name=id, log_group=log_group, pattern=pattern)
+        return self.add(id, metric=metric, description=description, threshold=threshold)
+
+    def count(
+        self, id: str, *, name: str, log_group: logs.ILogGroup, pattern: str, scope: Construct | None = None
+    ) -> cloudwatch.Metric:
+        """How many events of a log group match a pattern, in five minutes."""
         found = logs.MetricFilter(
-            self,
+            scope or self,
             f"{id}Filter",
             log_group=log_group,
             filter_pattern=logs.FilterPattern.literal(pattern),
             metric_namespace=self._namespace,
-            metric_name=id,
+            metric_name=name,
             metric_value="1",
         )
-        metric = found.metric(statistic="Sum", period=_PERIOD)
-        return self.add(id, metric=metric, description=description, threshold=threshold)
+        return found.metric(statistic="Sum", period=_PERIOD)
 
     def add_event(
         self, id: str, *, pattern: Mapping[str, object], description: str, read_only_calls: bool = False

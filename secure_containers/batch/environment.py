@@ -30,7 +30,6 @@ from secure_containers.batch.settings import (
     check_environment,
     check_fleet,
     check_job,
-    check_mount,
     check_name,
     check_outputs,
     check_scope,
@@ -40,7 +39,6 @@ from secure_containers.buckets import access_log_bucket, log_by_bucket_policy, p
 from secure_containers.ecr import EcrImage
 from secure_containers.errors import invalid
 from secure_containers.network import IMAGE_PULL, PrivateNetwork
-from secure_containers.network.endpoints import known_service
 from secure_containers.rules.fargate import SIZES
 from secure_containers.rules.network.services import HOST_SERVICES
 from secure_containers.waivers import DefaultsOff, Waiver
@@ -55,13 +53,6 @@ _TYPES: Final = (
     "AWS::SNS::Topic",
 )
 """What a waiver of the environment can be about."""
-_JOB_TYPES: Final = (
-    "AWS::Batch::JobDefinition",
-    "AWS::CloudWatch::Alarm",
-    "AWS::IAM::Policy",
-    "AWS::IAM::Role",
-    "AWS::Logs::LogGroup",
-)
 _SESSION_SERVICES: Final = ("ssm", "ssmmessages")
 _POD_SERVICES: Final = ("ec2", "eks", "eks-auth", "sts")
 _OUTPUT_DAYS: Final = 90
@@ -176,8 +167,7 @@ class LeastPrivilegeBatchEnv(Construct):
             scope.node.try_remove_child(id)  # a wrong argument leaves nothing behind
             raise
         self._path, self._network, self._platform = path, network, platform or Fargate()
-        self._jobs: dict[str, BatchJob] = {}
-        self._timeouts: list[Duration | None] = []
+        self._timeouts: dict[str, Duration | None] = {}  # by the ids of the jobs
         self._output_prefix = ""
         self.output_bucket = None
         kept = not off.waived("SC-DEL-01")
@@ -303,16 +293,15 @@ class LeastPrivilegeBatchEnv(Construct):
         """
         where = scope or self
         path = f"{where.node.path}/{id}".lstrip("/")
-        check_name(f"{self._path}: add_job", id, where, self._jobs)
+        check_name(f"{self._path}: add_job", id, where, self._timeouts)
         check_scope(f"{self._path}: add_job", where, self)
         memory_ = memory or _default_memory(self._platform, vcpus)
-        off = DefaultsOff(where, path, waivers, types=_JOB_TYPES)
         given = {"environment": environment or {}, "secrets": secrets or {}, "error_patterns": error_patterns or {}}
         set_already = {**self._network.environment, **self._outputs(id)}
-        check_job(
+        off = check_job(
+            where,
             path,
             self._platform,
-            off,
             image=image,
             critical=critical,
             command=command,
@@ -332,10 +321,6 @@ class LeastPrivilegeBatchEnv(Construct):
             set_already=set_already,
             **given,
         )
-        for service in services:
-            known_service(path, "services", service)
-        for mount in file_mounts:
-            check_mount(path, mount)
         container = Container(
             image=image.uri,
             command=command,
@@ -364,8 +349,7 @@ class LeastPrivilegeBatchEnv(Construct):
             error_patterns=error_patterns or {},
             waivers=waivers,
         )
-        self._jobs[id] = job
-        self._timeouts.append(timeout)
+        self._timeouts[id] = timeout
         if self.output_bucket is not None:
             let_write(job, self.output_bucket, self._prefix(id))
         for mount in file_mounts:
@@ -392,12 +376,13 @@ class LeastPrivilegeBatchEnv(Construct):
                 after 90 days.
 
         Raises:
-            ValueError: there is an output bucket or a job already, or `expiration` is given for an existing bucket.
+            ValueError: there is an output bucket or a job already, `expiration` is given for an existing bucket, or an
+                argument is wrong.
         """
         path = f"{self._path}: add_output_bucket"
-        if self.output_bucket is not None or self._jobs:
+        if self.output_bucket is not None or self._timeouts:
             allowed = "one output bucket, before the first job"
-            got = self.output_bucket.node.path if self.output_bucket is not None else f"{len(self._jobs)} jobs"
+            got = self.output_bucket.node.path if self.output_bucket is not None else f"{len(self._timeouts)} jobs"
             raise invalid(path, "bucket", got, allowed=allowed, write="env.add_output_bucket() before env.add_job(...)")
         if bucket is not None and expiration is not None:
             allowed = "for a new bucket only"
@@ -447,9 +432,9 @@ class LeastPrivilegeBatchEnv(Construct):
 
     def _longest(self) -> Duration | None:
         """How long an attempt of the longest job may take; None if one of them has no timeout."""
-        given = [timeout for timeout in self._timeouts if timeout is not None]
-        if len(given) < len(self._timeouts):
+        if None in self._timeouts.values():
             return None
+        given = [timeout for timeout in self._timeouts.values() if timeout is not None]
         return max(given, key=lambda timeout: timeout.to_seconds(), default=Duration.minutes(0))
 
     def _outputs(self, id: str) -> dict[str, str]:

@@ -21,7 +21,7 @@ from constructs import Construct
 from secure_containers.batch.containers import Container, container_properties, pod_properties
 from secure_containers.batch.parts import Retries, Share
 from secure_containers.batch.platforms import Eks, Fargate, Platform
-from secure_containers.batch.roles import pod_role, task_role
+from secure_containers.batch.roles import pod_role, scheduler_role, task_role
 from secure_containers.batch.settings import (
     check_array_size,
     check_grantee,
@@ -383,25 +383,7 @@ class BatchJob(Construct):
         made = self.node.try_find_child("SchedulerRole")
         if isinstance(made, iam.Role):
             return made
-        stack = Stack.of(self)
-        groups = stack.format_arn(service="scheduler", resource="schedule-group", resource_name="default")
-        role = iam.Role(
-            self,
-            "SchedulerRole",
-            description=f"Submits {self.node.path} on schedule",
-            assumed_by=iam.ServicePrincipal(
-                "scheduler.amazonaws.com",
-                conditions={"StringEquals": {"aws:SourceAccount": stack.account, "aws:SourceArn": groups}},
-            ),
-        )
-        waive(
-            role,
-            Waiver(
-                "NIST.800.53.R5-IAMNoInlinePolicy",
-                reason="the policies belong to this one role and are deleted with it; a managed policy could be "
-                "attached to others",
-            ),
-        )
+        role = scheduler_role(self, "SchedulerRole", description=f"Submits {self.node.path} on schedule")
         self.grant_submit(role)
         role.add_to_policy(
             iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[self._watch.alarms.undelivered.queue_arn])

@@ -52,6 +52,15 @@ def pod_role(scope: Construct, id: str, *, description: str, platform: Eks) -> i
     return _role(scope, id, description, iam.SessionTagsPrincipal(principal))
 
 
+def scheduler_role(scope: Construct, id: str, *, description: str) -> iam.Role:
+    """A role for schedules of this account's default group."""
+    stack = Stack.of(scope)
+    group = stack.format_arn(service="scheduler", resource="schedule-group", resource_name="default")
+    source = {"aws:SourceAccount": stack.account, "aws:SourceArn": group}
+    principal = iam.ServicePrincipal("scheduler.amazonaws.com", conditions={"StringEquals": source})
+    return _role(scope, id, description, principal)
+
+
 def host_role(scope: Construct, platform: Ec2) -> iam.Role:
     """What an instance needs to join its cluster and report; images, logs and secrets are the jobs' own business."""
     stack = Stack.of(scope)

@@ -26,10 +26,19 @@ from secure_containers.batch.platforms import Ec2, Eks, Fargate, Platform
 from secure_containers.ecr import EcrImage
 from secure_containers.errors import check_arguments, check_type, invalid
 from secure_containers.network import PrivateNetwork
+from secure_containers.network.endpoints import known_service
 from secure_containers.rules.credentials import credential_in
 from secure_containers.rules.fargate import EPHEMERAL_GIB, SIZES, memory_for
 from secure_containers.waivers import DefaultsOff, Waiver, waiver_line
 
+_JOB_TYPES: Final = (
+    "AWS::Batch::JobDefinition",
+    "AWS::CloudWatch::Alarm",
+    "AWS::IAM::Policy",
+    "AWS::IAM::Role",
+    "AWS::Logs::LogGroup",
+)
+"""What a waiver of a job can be about."""
 _SHORTEST_TIMEOUT: Final = 60
 _ARRAY: Final = (2, 10_000)
 _NODES: Final = (2, 1000)
@@ -55,19 +64,12 @@ _ROOT: Final = re.compile(r"(root|0+)(:.*)?")
 
 def check_environment(path: str, **given: Any) -> None:
     """Refuse arguments of other types, and shares that contradict each other, before anything is made of them."""
-    if isinstance(given["network"], ec2.Vpc) or (
-        hasattr(given["network"], "vpc_id") and not isinstance(given["network"], PrivateNetwork)
-    ):
-        raise invalid(
-            path,
-            "network",
-            given["network"],
-            allowed="a PrivateNetwork, which finds or makes the endpoints of any VPC",
-            write='network=PrivateNetwork(self, "Network", vpc=vpc)',
-        )
-    if not isinstance(given["network"], PrivateNetwork):
-        write = 'network=PrivateNetwork(self, "Network")'
-        raise invalid(path, "network", given["network"], allowed="a PrivateNetwork", write=write)
+    network = given["network"]
+    if not isinstance(network, PrivateNetwork):
+        of_vpc = ", vpc=vpc" if hasattr(network, "vpc_id") else ""
+        allowed = "a PrivateNetwork, which finds or makes the endpoints of any VPC"
+        write = f'network=PrivateNetwork(self, "Network"{of_vpc})'
+        raise invalid(path, "network", network, allowed=allowed, write=write)
     check_arguments(
         path,
         given,
@@ -110,9 +112,14 @@ def check_fleet(path: str, fleet: Fleet, off: DefaultsOff) -> None:
         )
 
 
-def check_job(path: str, platform: Platform, off: DefaultsOff, **given: Any) -> None:
-    """Refuse what AWS Batch or the platform would refuse, and what weakens a default without a waiver."""
+def check_job(where: Construct, path: str, platform: Platform, **given: Any) -> DefaultsOff:
+    """Refuse what AWS Batch or the platform would refuse, and what weakens a default without a waiver.
+
+    Returns:
+        the defaults that waivers turn off.
+    """
     _check_job_types(path, given)
+    off = DefaultsOff(where, path, given["waivers"], types=_JOB_TYPES)
     _check_image(path, given["image"], off)
     _check_size(path, platform, given["vcpus"], given["memory"], given["gpus"])
     _check_storage(path, platform, given["ephemeral_storage"])
@@ -120,8 +127,8 @@ def check_job(path: str, platform: Platform, off: DefaultsOff, **given: Any) -> 
     _check_times(path, given["timeout"], given["retries"], off)
     _check_user(path, platform, given["user"], off)
     _check_variables(path, given["environment"], given["secrets"], given["set_already"])
-    for where in given["scratch"]:
-        check_path(path, "scratch", where)
+    for directory in given["scratch"]:
+        check_path(path, "scratch", directory)
     paths = [*given["scratch"], *(mount.path for mount in given["file_mounts"])]
     double = next((each for each in paths if paths.count(each) > 1), None)
     if double is not None:
@@ -132,6 +139,11 @@ def check_job(path: str, platform: Platform, off: DefaultsOff, **given: Any) -> 
         if not _NAME.fullmatch(name) or name in _PARTS_OF_JOBS:
             allowed = f"names of letters and digits, none of {', '.join(_PARTS_OF_JOBS)}"
             raise invalid(path, "error_patterns", name, allowed=allowed, write='error_patterns={"DiskFull": "..."}')
+    for service in given["services"]:
+        known_service(path, "services", service)
+    for mount in given["file_mounts"]:
+        _check_mount(path, mount)
+    return off
 
 
 def check_name(path: str, name: object, where: Construct, taken: Mapping[str, object]) -> None:
@@ -282,8 +294,7 @@ def _check_size(path: str, platform: Platform, vcpus: float, memory: Size, gpus:
             write = f"memory=Size.mebibytes({SIZES[vcpus][0]})"
             raise invalid(path, "memory", f"{mebibytes:g} MiB", allowed=memory_for(vcpus), write=write)
         return
-    quarters = 1 if isinstance(platform, Eks) else 4
-    if vcpus <= 0 or int(vcpus * 4) != vcpus * 4 or int(vcpus * 4) % quarters:
+    if vcpus <= 0 or vcpus % (0.25 if isinstance(platform, Eks) else 1):
         allowed = "quarters of a vCPU" if isinstance(platform, Eks) else "a whole number of vCPUs, at least 1"
         raise invalid(path, "vcpus", vcpus, allowed=allowed, write="vcpus=1")
     if mebibytes < _LEAST_MEMORY_MIB:
@@ -331,11 +342,11 @@ def _check_times(path: str, timeout: Duration | None, retries: Retries | None, o
         write = f"timeout=Duration.hours(1), or {waiver_line('SC-BAT-06')}"
         raise invalid(path, "timeout", timeout, allowed=allowed, write=write)
     if timeout is not None:
-        _check_known(path, "timeout", timeout.to_seconds(), "timeout=Duration.hours(1)")
-    if timeout is not None and timeout.to_seconds() < _SHORTEST_TIMEOUT:
-        allowed = f"{_SHORTEST_TIMEOUT} seconds at least"
-        got = f"{timeout.to_seconds():g} seconds"
-        raise invalid(path, "timeout", got, allowed=allowed, write="timeout=Duration.minutes(1)")
+        seconds = timeout.to_seconds()
+        _check_known(path, "timeout", seconds, "timeout=Duration.hours(1)")
+        if seconds < _SHORTEST_TIMEOUT:
+            allowed = f"{_SHORTEST_TIMEOUT} seconds at least"
+            raise invalid(path, "timeout", f"{seconds:g} seconds", allowed=allowed, write="timeout=Duration.minutes(1)")
     if retries is None and not off.waived("SC-BAT-07"):
         allowed = "Retries, so that reclaimed capacity loses no job"
         write = f"retries=Retries(attempts=3), or {waiver_line('SC-BAT-07')}"
@@ -410,7 +421,7 @@ def _check_pod(path: str, given: Mapping[str, Any]) -> None:
             raise invalid(path, argument, given[argument], allowed=f"none on EKS; {what}", write="platform=Fargate()")
 
 
-def check_mount(path: str, mount: FileMount) -> None:
+def _check_mount(path: str, mount: FileMount) -> None:
     """Refuse a file system that is said not to be encrypted."""
     system = mount.access_point.file_system
     if getattr(system.node.default_child, "encrypted", None) is False:

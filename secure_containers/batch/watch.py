@@ -79,7 +79,8 @@ class JobWatch(Construct):
     ) -> None:
         super().__init__(scope, id)
         self._queues = queues
-        self.namespace = f"SecureContainers/Batch/{_unique(scope, _LONGEST_NAMESPACE)}"
+        unique = Names.unique_resource_name(scope, max_length=_LONGEST_NAMESPACE, separator="-")
+        self.namespace = f"SecureContainers/Batch/{unique}"
         self.alarms = Alarms(
             self,
             "Alarms",
@@ -98,7 +99,7 @@ class JobWatch(Construct):
     def failed(self, scope: Construct, name: str, definition_name: str) -> tuple[cloudwatch.Metric, cloudwatch.Alarm]:
         """Count the failures of one kind of job, and tell of each."""
         ours = f'($.detail.jobDefinition = "*/{definition_name}:*")'
-        metric = self._count(scope, f"{name}.Failed", self.events, f'{{($.detail.status = "FAILED") && {ours}}}')
+        metric = self._count(scope, name, "Failed", self.events, f'{{($.detail.status = "FAILED") && {ours}}}')
         self._failed.add_left_metric(metric)
         alarm = self.alarms.add(
             "Failed",
@@ -111,9 +112,9 @@ class JobWatch(Construct):
 
     def errors(self, scope: Construct, name: str, group: logs.ILogGroup, patterns: Mapping[str, str]) -> None:
         """Count error patterns in the logs of one kind of job; those that the user names are told of too."""
-        self._errors.add_left_metric(self._count(scope, f"{name}.Errors", group, _ERRORS))
+        self._errors.add_left_metric(self._count(scope, name, "Errors", group, _ERRORS))
         for id, pattern in patterns.items():
-            metric = self._count(scope, f"{name}.{id}", group, pattern)
+            metric = self._count(scope, name, id, group, pattern)
             self._errors.add_left_metric(metric)
             self.alarms.add(
                 id,
@@ -181,7 +182,9 @@ class JobWatch(Construct):
         reasons = " || ".join(f'($.detail.statusReason = "{reason}")' for reason in _WHY_STUCK)
         return self.alarms.add(
             "Stuck",
-            metric=self._count(self, "Stuck", self.events, f"{{{reasons}}}"),
+            metric=self.alarms.count(
+                "Stuck", name="Stuck", log_group=self.events, pattern=f"{{{reasons}}}", scope=self
+            ),
             description="Jobs cannot start, or were cancelled for that (batch-logs-and-alarms). The reason stands in "
             "the record of events; docs/batch.md, 'Why is my job stuck', says what to do for each",
         )
@@ -298,17 +301,9 @@ class JobWatch(Construct):
             label=label,  # none in alarms, which CDK would write in their long form
         )
 
-    def _count(self, scope: Construct, name: str, group: logs.ILogGroup, pattern: str) -> cloudwatch.Metric:
-        found = logs.MetricFilter(
-            scope,
-            f"{name.rpartition('.')[2]}Filter",
-            log_group=group,
-            filter_pattern=logs.FilterPattern.literal(pattern),
-            metric_namespace=self.namespace,
-            metric_name=name,
-            metric_value="1",
-        )
-        return found.metric(statistic="Sum", period=_PERIOD)
+    def _count(self, scope: Construct, name: str, id: str, group: logs.ILogGroup, pattern: str) -> cloudwatch.Metric:
+        """How often a pattern is found for one kind of job."""
+        return self.alarms.count(id, name=f"{name}.{id}", log_group=group, pattern=pattern, scope=scope)
 
 
 def _of_queue(name: str, queue: Queue, label: str) -> cloudwatch.Metric:
@@ -325,7 +320,3 @@ def _of_queue(name: str, queue: Queue, label: str) -> cloudwatch.Metric:
 
 def _kind(queue: Queue) -> str:
     return "Critical" if queue.critical else "Standard"
-
-
-def _unique(scope: Construct, longest: int) -> str:
-    return Names.unique_resource_name(scope, max_length=longest, separator="-")

@@ -193,6 +193,7 @@ class TestJobs:
             ({"vcpus": Token.as_number({"Ref": "X"})}, ["vcpus is 'a token'"]),
             ({"services": ["quantum"]}, ["quantum"]),
             ({"command": "render"}, ["command is 'render'", "a list of texts"]),
+            ({"waivers": Waiver("SC-BAT-04", reason=REASON)}, ["waivers is Waiver", "a list of Waiver"]),
             ({"waivers": [Waiver("SC-KMS-01", reason=REASON)]}, ["SC-KMS-01", "this construct has none"]),
         ],
     )

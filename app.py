@@ -7,6 +7,7 @@ from aws_cdk import App, Tags
 from secure_containers import Pack, enforce
 from stacks.audit_baseline import AccountAudit
 from stacks.batch_jobs import BatchJobs
+from stacks.csv_pipeline import CsvPipeline
 from stacks.image_repositories import ImageRepositories
 from stacks.network import Network
 from stacks.options import OptionError, Options
@@ -18,6 +19,7 @@ def build(app: App, options: Options) -> None:
     ImageRepositories(app, "ImageRepositories", env=env, organization_id=organization, severity=options.severity)
     Network(app, "Network", env=env, organization_id=organization)
     BatchJobs(app, "BatchJobs", env=env, organization_id=organization, digest=options.digest)
+    CsvPipeline(app, "CsvPipeline", env=env, organization_id=organization, digest=options.digest)
     AccountAudit(
         app,
         "AccountAudit",

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         TagScheme,
     )
     from secure_containers.network import IMAGE_PULL, Egress, PrivateNetwork
+    from secure_containers.pipeline import Accept, PipelineLimits, S3BatchPipeline
     from secure_containers.validation import Pack, enforce
     from secure_containers.waivers import Waiver, waive
 
@@ -50,6 +51,7 @@ __version__ = "0.1.0"
 
 _HOMES: Final = {
     "IMAGE_PULL": "network",
+    "Accept": "pipeline",
     "AuditBaseline": "audit",
     "AuditPart": "audit",
     "BatchJob": "batch",
@@ -65,9 +67,11 @@ _HOMES: Final = {
     "LeastPrivilegeBatchEnv": "batch",
     "LifecycleRule": "ecr",
     "Pack": "validation",
+    "PipelineLimits": "pipeline",
     "PrivateNetwork": "network",
     "QueueLimits": "batch",
     "Retries": "batch",
+    "S3BatchPipeline": "pipeline",
     "ScanSeverity": "ecr",
     "SecretField": "batch",
     "SecureParameter": "batch",
@@ -84,6 +88,7 @@ _HOMES: Final = {
 
 __all__ = [
     "IMAGE_PULL",
+    "Accept",
     "AuditBaseline",
     "AuditPart",
     "BatchJob",
@@ -99,9 +104,11 @@ __all__ = [
     "LeastPrivilegeBatchEnv",
     "LifecycleRule",
     "Pack",
+    "PipelineLimits",
     "PrivateNetwork",
     "QueueLimits",
     "Retries",
+    "S3BatchPipeline",
     "ScanSeverity",
     "SecretField",
     "SecureEcrRepository",

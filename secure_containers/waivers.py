@@ -243,4 +243,5 @@ def _types(waiver: Waiver) -> tuple[str, ...]:
 def _record(resource: CfnResource, waivers: Iterable[RecordedWaiver]) -> None:
     before: Any = resource.get_metadata(METADATA_KEY)
     entries = list(before["Waivers"]) if isinstance(before, dict) else []
-    resource.add_metadata(METADATA_KEY, {"Waivers": [*entries, *(waiver.as_metadata() for waiver in waivers)]})
+    entries += [new for waiver in waivers if (new := waiver.as_metadata()) not in entries]
+    resource.add_metadata(METADATA_KEY, {"Waivers": entries})

@@ -351,7 +351,8 @@ class LeastPrivilegeBatchEnv(Construct):
         )
         self._timeouts[id] = timeout
         if self.output_bucket is not None:
-            let_write(job, self.output_bucket, self._prefix(id))
+            job.output_prefix = self._prefix(id)
+            let_write(job, self.output_bucket, job.output_prefix)
         for mount in file_mounts:
             let_mount(job, mount, self)
         called = [*let_start(job, list((secrets or {}).values())), *services]

@@ -86,6 +86,8 @@ class BatchJob(Construct):
     """The job definition, for what this class does not show."""
     queue_arn: str
     """The queue that `critical` has chosen."""
+    output_prefix: str | None = None
+    """Below what it writes in the environment's output bucket; None if that has none."""
     tags: Mapping[str, str]
     """The tags with which jobs are submitted that `grant_terminate` shall reach."""
 

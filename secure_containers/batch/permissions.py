@@ -13,6 +13,7 @@ from aws_cdk import aws_s3 as s3
 
 from secure_containers.batch.job import BatchJob
 from secure_containers.batch.parts import FileMount, SecretField, SecureParameter
+from secure_containers.keys import WRITE, use_key
 from secure_containers.waivers import Waiver, as_found, waive
 
 
@@ -32,7 +33,7 @@ def let_start(job: BatchJob, secrets: Sequence[object]) -> list[str]:
         role.add_to_policy(iam.PolicyStatement(actions=[action], resources=[arn]))
         key = _key(secret)
         if key is not None:
-            role.add_to_policy(_decrypt(key, service, Stack.of(job)))
+            role.add_to_policy(use_key(key, service, Stack.of(job)))
     return list(services)
 
 
@@ -44,10 +45,7 @@ def let_write(job: BatchJob, bucket: s3.IBucket, prefix: str) -> None:
     reason = "all outputs of one kind of job, below a prefix of its own"
     waive(job.role, Waiver(f"AwsSolutions-IAM5[Resource::{as_found(Stack.of(job), below)}]", reason=reason))
     if bucket.encryption_key is not None:
-        # Both: parts of an upload are encrypted anew when they are put together.
-        statement = _decrypt(bucket.encryption_key, "s3", Stack.of(job))
-        statement.add_actions("kms:GenerateDataKey")
-        job.role.add_to_policy(statement)
+        job.role.add_to_policy(use_key(bucket.encryption_key, "s3", Stack.of(job), WRITE))
 
 
 def let_mount(job: BatchJob, mount: FileMount, jobs: ec2.IConnectable) -> None:
@@ -99,11 +97,3 @@ def _read(secret: Any) -> tuple[str, str, str]:
         arn = holder.secret_full_arn or f"{holder.secret_arn}-??????"
         return "secretsmanager", "secretsmanager:GetSecretValue", arn
     return "ssm", "ssm:GetParameters", holder.parameter_arn
-
-
-def _decrypt(key: kms.IKey, service: str, stack: Stack) -> iam.PolicyStatement:
-    """To read with a key by one service, and in no other way."""
-    via = f"{service}.{stack.region}.{stack.url_suffix}"
-    return iam.PolicyStatement(
-        actions=["kms:Decrypt"], resources=[key.key_arn], conditions={"StringEquals": {"kms:ViaService": via}}
-    )

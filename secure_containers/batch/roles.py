@@ -17,7 +17,7 @@ from constructs import Construct
 from secure_containers.batch.platforms import Ec2, Eks
 from secure_containers.waivers import Waiver, as_found, waive
 
-_OWN_POLICIES: Final = Waiver(
+OWN_POLICIES: Final = Waiver(
     "NIST.800.53.R5-IAMNoInlinePolicy",
     reason="the policies belong to this one role and are deleted with it; a managed policy could be attached to others",
 )
@@ -117,5 +117,5 @@ def host_role(scope: Construct, platform: Ec2) -> iam.Role:
 
 def _role(scope: Construct, id: str, description: str, principal: iam.IPrincipal) -> iam.Role:
     role = iam.Role(scope, id, assumed_by=principal, description=description)
-    waive(role, _OWN_POLICIES)
+    waive(role, OWN_POLICIES)
     return role

@@ -51,14 +51,15 @@ class ObjectVersion:
 
     def as_parameters(self) -> dict[str, str]:
         """As the parameters of a job, encoded so that no name can be read as anything else."""
-        return {"key": quote(self.key, safe="/"), "version": quote(self.version, safe="")}
+        return {"bucket": self.bucket, "key": quote(self.key, safe="/"), "version": quote(self.version, safe="")}
 
     @classmethod
-    def from_parameters(cls, bucket: str, parameters: Mapping[str, str]) -> ObjectVersion | None:
+    def from_parameters(cls, parameters: Mapping[str, str]) -> ObjectVersion | None:
         """What a job works on, or None if it is not one of a pipeline."""
-        if not {"key", "version"} <= parameters.keys():
+        if not {"bucket", "key", "version"} <= parameters.keys():
             return None
-        return cls(bucket=bucket, key=unquote(parameters["key"]), version=unquote(parameters["version"]))
+        key, version = unquote(parameters["key"]), unquote(parameters["version"])
+        return cls(bucket=parameters["bucket"], key=key, version=version)
 
     @classmethod
     def of(cls, item: Item) -> ObjectVersion:

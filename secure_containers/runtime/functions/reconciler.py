@@ -202,7 +202,7 @@ def handler(event: dict[str, Any], context: Any) -> None:
         ledger=ledger(),
         intake=intake,
         submitter=submitter(),
-        recorder=Recorder(ledger(), bucket, count),
+        recorder=Recorder(ledger(), count),
         batch=client("batch"),
         s3=client("s3"),
         bucket=bucket,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -32,25 +31,27 @@ class Recorder:
 
     Args:
         ledger: the table.
-        bucket: where the objects are.
         count: how it is counted.
     """
 
-    def __init__(self, ledger: Ledger, bucket: str, count: Count) -> None:
-        self._ledger, self._bucket, self._count = ledger, bucket, count
+    def __init__(self, ledger: Ledger, count: Count) -> None:
+        self._ledger, self._count = ledger, count
 
     def record(self, job: Mapping[str, Any]) -> None:
         """Record the end of a job, as AWS Batch describes it in an event or when it is asked."""
-        version = ObjectVersion.from_parameters(self._bucket, job.get("parameters") or {})
+        version = ObjectVersion.from_parameters(job.get("parameters") or {})
         if version is None:
             logger.warning("job %s is not of this pipeline", job.get("jobId"))
             return
         logger.append_keys(object=version.uri, version=version.version, job_id=job["jobId"])
         reason, words = why(job)
-        if self._ledger.ended(version, job["jobId"], job["jobName"], reason=reason, words=words):
+        unsaid = self._ledger.ended(version, job["jobId"], job["jobName"], reason=reason, words=words)
+        if unsaid:
             logger.warning("ended without a result", extra={"reason": reason, "words": words})
         if job["status"] == "FAILED":
             self._count("Failed")
+        else:
+            self._count("NoResult" if unsaid else "Succeeded")
 
 
 def why(job: Mapping[str, Any]) -> tuple[str, str]:
@@ -70,7 +71,7 @@ def why(job: Mapping[str, Any]) -> tuple[str, str]:
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> PartialItemFailureResponse:
     """Record the ends of jobs that a queue has."""
-    recorder = Recorder(ledger(), os.environ["INPUT_BUCKET"], count)
+    recorder = Recorder(ledger(), count)
 
     def one(message: dict[str, Any]) -> None:
         logger.append_keys(correlation_id=(message["detail"].get("parameters") or {}).get("correlation_id"))

@@ -4,6 +4,8 @@ people."""
 from __future__ import annotations
 
 from aws_cdk import CfnOutput, Duration, Environment, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -65,6 +67,7 @@ class ImageRepositories(Stack):
         waive(
             undelivered, Waiver("AwsSolutions-SQS3", reason="it is itself where undeliverable findings wait to be read")
         )
+        self._tell_of(undelivered, findings)
         told = targets.SnsTopic(findings, dead_letter_queue=undelivered)
         for repository in (self.base_images, self.application):
             repository.on_scan_completed("ScanFindings", target=told, severity=severity)
@@ -84,10 +87,28 @@ class ImageRepositories(Stack):
         waive(role, Waiver("NIST.800.53.R5-IAMNoInlinePolicy", reason=reason))
         return role
 
+    def _tell_of(self, undelivered: sqs.Queue, topic: sns.Topic) -> None:
+        alarm = undelivered.metric_approximate_number_of_messages_visible().create_alarm(
+            self,
+            "FindingsUndelivered",
+            threshold=1,
+            evaluation_periods=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            alarm_description="Scan findings did not reach people (ecr-findings-reach-people). Read them in the queue, "
+            "and why they were not delivered",
+        )
+        alarm.add_alarm_action(actions.SnsAction(topic))
+
     def _topic(self) -> sns.Topic:
         key = kms.Key(
             self, "FindingsKey", description="Encrypts scan findings on their way to people", enable_key_rotation=True
         )
-        return sns.Topic(
+        topic = sns.Topic(
             self, "Findings", display_name="Scan findings of container images", master_key=key, enforce_ssl=True
         )
+        alarms = iam.ServicePrincipal(
+            "cloudwatch.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": self.account}}
+        )
+        topic.grant_publish(alarms)
+        return topic

@@ -127,7 +127,7 @@ class S3BatchPipeline(Construct):
             that of another pipeline; or a bucket or table lacks what the pipeline needs.
         ImportError: Powertools is not installed, which is packed into the functions.
 
-    Source: https://docs.aws.amazon.com/prescriptive-guidance/latest/cloud-design-patterns/transactional-outbox.html
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/EventBridge.html
     """
 
     input_bucket: s3.IBucket

@@ -53,6 +53,18 @@ PAGES: Final[Mapping[str, tuple[str, ...]]] = {
         "secure_containers.batch.parts.SecretField",
         "secure_containers.batch.parts.FileMount",
     ),
+    "S3BatchPipeline": (
+        "secure_containers.pipeline.pipeline.S3BatchPipeline",
+        "secure_containers.pipeline.parts.Accept",
+        "secure_containers.pipeline.parts.PipelineLimits",
+        "secure_containers.runtime.job.run",
+        "secure_containers.runtime.job.Job",
+        "secure_containers.runtime.job.InputObject",
+        "secure_containers.runtime.job.ExitCode",
+        "secure_containers.runtime.job.FailedError",
+        "secure_containers.runtime.job.TryAgainError",
+        "secure_containers.runtime.job.SupersededError",
+    ),
     "Enforcement": (
         "secure_containers.validation.enforce",
         "secure_containers.validation.Pack",

@@ -32,6 +32,9 @@ from secure_containers.rules.batch_jobs import (
     writable_root_filesystem,
 )
 from secure_containers.rules.batch_roles import broad_instance_role, confusable_job_role, shared_job_role
+from secure_containers.rules.batch_storage import open_file_system
+from secure_containers.rules.data_paths import data_over_the_internet
+from secure_containers.rules.dynamodb import aws_owned_table_encryption, unbounded_throughput, unrecoverable_table
 from secure_containers.rules.ecr import (
     aws_owned_image_encryption,
     invalid_lifecycle_policy,
@@ -45,6 +48,9 @@ from secure_containers.rules.ecr import (
 )
 from secure_containers.rules.engine import ENGINE_RULES, Controls, Finding, Kind, Report, Rule, Severity, evaluate
 from secure_containers.rules.environment import secret_in_environment
+from secure_containers.rules.event_sources import unbounded_concurrency, undeployable_event_source, unfiltered_uploads
+from secure_containers.rules.events import forgotten_failures, undelivered_events, unwatched_dead_letters
+from secure_containers.rules.function_roles import broad_function_role
 from secure_containers.rules.iam import (
     long_lived_credentials,
     permissions_to_users,
@@ -114,6 +120,7 @@ RULES: Final[tuple[Rule, ...]] = (
     unlogged_traffic,
     public_address,
     undeployable_endpoint,
+    data_over_the_internet,
     endless_logs,
     unencrypted_logs,
     silent_alarm,
@@ -141,6 +148,17 @@ RULES: Final[tuple[Rule, ...]] = (
     undeployable_batch,
     unwatched_jobs,
     confusable_job_role,
+    open_file_system,
+    undelivered_events,
+    forgotten_failures,
+    unwatched_dead_letters,
+    unfiltered_uploads,
+    unbounded_concurrency,
+    undeployable_event_source,
+    broad_function_role,
+    unrecoverable_table,
+    aws_owned_table_encryption,
+    unbounded_throughput,
     sensitive_data,
     embedded_credentials,
     secret_in_environment,

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import product
+from itertools import combinations, product
 from typing import Final
 
 from secure_containers.rules.engine import Controls, Observations, resource_rule, template_rule
 from secure_containers.rules.intrinsics import Given
 from secure_containers.rules.partitions import partition_of
-from secure_containers.rules.template import Resource, Template, Value, World, is_left_out, is_true
+from secure_containers.rules.template import (
+    Resource,
+    Template,
+    Value,
+    World,
+    is_left_out,
+    is_true,
+    settled,
+    surely,
+)
 
 _TRAIL: Final = "AWS::CloudTrail::Trail"
 _BUCKET: Final = "AWS::S3::Bucket"
@@ -525,17 +534,14 @@ def _takes_management_events(selectors: Value) -> bool:
 
 def _taken_by_type(selector: Value, way: str) -> Iterator[Given]:
     """Where an event selector takes all management events of one half."""
-    settings = ("ReadWriteType", "IncludeManagementEvents", "ExcludeManagementEventSources")
-    for kind, included, excluded in product(*(selector.get(name) for name in settings)):
-        if (
-            (kind.absent or kind.text in ("All", way))
-            and (included.absent or is_true(included.data))
-            and not any(True for _ in excluded.items())
-            and kind.meets(included)
-            and kind.meets(excluded)
-            and included.meets(excluded)
-        ):
-            yield kind.given | included.given | excluded.given
+    told = (
+        [(kind.absent or kind.text in ("All", way), kind) for kind in selector.get("ReadWriteType")],
+        [(each.absent or is_true(each.data), each) for each in selector.get("IncludeManagementEvents")],
+        [(not any(True for _ in each.items()), each) for each in selector.get("ExcludeManagementEventSources")],
+    )
+    for parts in product(*([value for holds, value in settled(verdicts) if holds] for verdicts in told)):
+        if all(one.meets(other) for one, other in combinations(parts, 2)):
+            yield frozenset().union(*(value.given for value in parts))
 
 
 def _taken(selector: Value, way: str) -> Iterator[Given]:
@@ -642,9 +648,7 @@ def _excluded(types: Value) -> Observations:
 def _not_included(types: Value) -> Observations:
     listed = list(types.items())
     missing = [
-        wanted
-        for wanted in CONTAINER_TYPES
-        if not types.resource.template.always([each.given for each in listed if each.text == wanted], types.given)
+        wanted for wanted in CONTAINER_TYPES if not surely([(each.text == wanted, each) for each in listed], types)
     ]
     unknown = next((each for each in listed if each.unknown), None)
     if missing and unknown is not None:
@@ -668,8 +672,7 @@ def _named(name: str, entries: Value) -> list[Value]:
 
 def _unless_enabled(name: str, entries: Value) -> Observations:
     statuses = [status for entry in _named(name, entries) for status in entry.get("Status")]
-    enabled = [status.given for status in statuses if status.text == "ENABLED"]
-    if not entries.resource.template.always(enabled, entries.given):
+    if not surely([(status.text == "ENABLED", status) for status in statuses], entries):
         names: Iterable[Value] = (each for entry in entries.items() for each in entry.get("Name"))
         place = next((value for value in (*statuses, *names) if value.unknown), entries)
         yield place.violates(f"{name} is not enabled", about=name)

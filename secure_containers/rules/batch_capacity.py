@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import combinations, product
+from collections.abc import Iterator, Mapping
 from typing import Final
 
-from secure_containers.rules.batch_model import ENVIRONMENT, QUEUE, Order, bounds, is_told, orders, platform, where
+from secure_containers.rules.batch_model import ENVIRONMENT, QUEUE, Order, orders, platform
 from secure_containers.rules.engine import Controls, Observations, Severity, resource_rule, template_rule
-from secure_containers.rules.intrinsics import Given, Unknown
-from secure_containers.rules.template import Observation, Resource, Template, Value, World, is_true
+from secure_containers.rules.event_model import RULE, is_default, names, takes, unless_done
+from secure_containers.rules.template import (
+    Resource,
+    Template,
+    Value,
+    Verdict,
+    World,
+    bounds,
+    is_told,
+    is_true,
+    settled,
+    surely,
+    where,
+)
 
 _LAUNCH_TEMPLATE: Final = "AWS::EC2::LaunchTemplate"
 _CAPACITY: Final = ("ManagedInstancesProvider", "InstanceLaunchTemplate", "CapacityOptionType")
@@ -56,8 +67,7 @@ def stuck_jobs(queue: Resource) -> Observations:
     """
     for actions in queue.get("JobStateTimeLimitActions"):
         states = [state for action in actions.items() for state in action.get("State")]
-        limited = _settled([(state.text == "RUNNABLE", state) for state in states])
-        if not queue.template.always([state.given for verdict, state in limited if verdict], actions.given):
+        if not surely([(state.text == "RUNNABLE", state) for state in states], actions):
             place = next((state for state in states if state.unknown), actions)
             yield place.violates("JobStateTimeLimitActions say nothing of the state RUNNABLE")
 
@@ -114,10 +124,10 @@ def critical_on_spot(queue: Resource) -> Observations:
     """
     urgent = _is_most_urgent(queue)
     for listed, found in orders(queue):
-        told = [capacity for order in found for capacity in _settled(_on_demand(order))]
-        may_be_all = not queue.template.always([value.given for surely, value in told if surely], listed.given)
-        spot = next((value for surely, value in told if surely is False), None)
-        unknown = next((value for surely, value in told if surely is None), None)
+        told = [capacity for order in found for capacity in settled(_on_demand(order))]
+        may_be_all = not surely(told, listed)
+        spot = next((value for on_demand, value in told if on_demand is False), None)
+        unknown = next((value for on_demand, value in told if on_demand is None), None)
         if may_be_all and spot is not None and unknown is None:
             yield queue.violates("all compute environments of the queue are Spot", at=listed.path)
         elif urgent and spot is not None:
@@ -126,21 +136,7 @@ def critical_on_spot(queue: Resource) -> Observations:
             yield unknown.undecided("is it Spot capacity?")
 
 
-_Verdict = tuple[bool | None, Value]
-"""Whether something holds, None where it is not told; and the value that decides it."""
-
-
-def _settled(verdicts: Iterable[_Verdict]) -> list[_Verdict]:
-    """The verdicts without those that another choice of the same parameter overturns."""
-    found = list(verdicts)
-    return [
-        (verdict, value)
-        for verdict, value in found
-        if not verdict or all(other or not at.meets(value) for other, at in found if at.path == value.path)
-    ]
-
-
-def _on_demand(order: Order) -> Iterator[_Verdict]:
+def _on_demand(order: Order) -> Iterator[Verdict]:
     """Whether a queue's environment is on demand, in each of its variants, as the queue's own value."""
     types = order.types()
     if not types:
@@ -403,78 +399,26 @@ def unwatched_jobs(queue: Resource) -> Observations:
             - {Id: operators, Arn: !Ref Alerts}
     ```
     """
-    watching: list[Given] = []
-    untold: Value | None = None
-    for rule in queue.template.world.of_type("AWS::Events::Rule"):
-        for parts in product(*map(_settled, _conditions(rule, queue))):
-            if any(verdict is False for verdict, _ in parts) or not _meet([value for _, value in parts]):
-                continue
-            untold = untold or next((value for verdict, value in parts if verdict is None), None)
-            given: Given = frozenset().union(*(value.given for _, value in parts))
-            if all(verdict for verdict, _ in parts) and (rule.template is queue.template or not given):
-                watching.append(given)
-    if queue.always(watching):
-        return
-    if untold is None:
-        yield queue.violates("no enabled rule of EventBridge takes its failed jobs anywhere")
-    else:
-        place = f"{untold.path} of {untold.resource.logical_id} is {untold.text}"
-        message = f"cannot be decided: does a rule of EventBridge take its failed jobs anywhere? {place}"
-        yield Observation(queue, message, at="Properties", decided=False)
+    yield from unless_done(
+        queue,
+        ((rule, _conditions(rule, queue)) for rule in queue.template.world.of_type(RULE)),
+        message="no enabled rule of EventBridge takes its failed jobs anywhere",
+        question="does a rule of EventBridge take its failed jobs anywhere?",
+    )
 
 
-def _meet(values: list[Value]) -> bool:
-    return all(one.meets(other) for one, other in combinations(values, 2))
-
-
-def _conditions(rule: Resource, queue: Resource) -> Iterator[list[_Verdict]]:
+def _conditions(rule: Resource, queue: Resource) -> Iterator[list[Verdict]]:
     """What has to hold so that a rule takes the failed jobs of a queue somewhere, each in all its variants."""
     patterns = [parsed for pattern in rule.get("EventPattern") for parsed in pattern.parsed()]
-    yield [verdict for pattern in patterns for verdict in _takes(pattern.get("source"), "aws.batch", absent=False)]
-    yield [verdict for pattern in patterns for verdict in _takes(pattern.get("detail-type"), "Batch Job State Change")]
-    yield [verdict for pattern in patterns for verdict in _takes(pattern.get("detail", "status"), "FAILED")]
+    yield [verdict for pattern in patterns for verdict in takes(pattern.get("source"), "aws.batch", absent=False)]
+    yield [verdict for pattern in patterns for verdict in takes(pattern.get("detail-type"), "Batch Job State Change")]
+    yield [verdict for pattern in patterns for verdict in takes(pattern.get("detail", "status"), "FAILED")]
     yield [verdict for pattern in patterns for verdict in _takes_jobs_of(queue, pattern.get("detail", "jobQueue"))]
     yield [(None if state.unknown else state.text != "DISABLED", state) for state in rule.get("State")]
-    yield [(_is_default(bus), bus) for bus in rule.get("EventBusName")]
+    yield [(is_default(bus), bus) for bus in rule.get("EventBusName")]
     yield [(None if each.unknown else True, each) for targets in rule.get("Targets") for each in targets.items()]
 
 
-def _takes(values: list[Value], wanted: str, *, absent: bool = True) -> Iterator[_Verdict]:
-    """Whether one field of an event pattern takes a text."""
-    for value in values:
-        if value.absent:
-            yield absent, value
-        for item in value.items():
-            yield _matches(item, wanted), item
-
-
-def _matches(item: Value, wanted: str) -> bool | None:
-    if isinstance(item.data, str):
-        return item.text == wanted if is_told(item) else None
-    for prefix in item.get("prefix"):
-        if isinstance(prefix.data, str):
-            return wanted.startswith(prefix.data) if is_told(prefix) else None
-    for others in item.get("anything-but"):
-        texts = list(others.items())
-        if texts and all(isinstance(each.data, str) and is_told(each) for each in texts):
-            return wanted not in {each.text for each in texts}
-    return None
-
-
-def _takes_jobs_of(queue: Resource, values: list[Value]) -> Iterator[_Verdict]:
-    world = queue.template.world
-    for value in values:
-        if value.absent:
-            yield True, value
-        for item in value.items():
-            places = world.locate(item)
-            others = any(isinstance(place, Resource) for place in places)
-            told = others or (isinstance(item.data, str) and is_told(item))
-            yield (True if queue in places else False if told else None), item
-
-
-def _is_default(bus: Value) -> bool | None:
-    """Whether a bus is the one to which the events of AWS come; one that a template makes is another."""
-    if isinstance(bus.data, Unknown):
-        return None
-    return bus.absent or bus.text.rpartition("/")[2] == "default"
+def _takes_jobs_of(queue: Resource, values: list[Value]) -> Iterator[Verdict]:
+    yield from ((True, value) for value in values if value.absent)
+    yield from names(values, queue)

@@ -13,17 +13,23 @@ from secure_containers.rules.batch_model import (
     Form,
     Order,
     Task,
-    bounds,
-    is_told,
     orders,
     platform,
     tasks_where,
-    where,
 )
 from secure_containers.rules.engine import Observations, resource_rule
 from secure_containers.rules.fargate import EPHEMERAL_GIB, SIZES, memory_for
 from secure_containers.rules.intrinsics import MOST_VARIANTS, Given
-from secure_containers.rules.template import Observation, Resource, Value, is_left_out, is_true
+from secure_containers.rules.template import (
+    Observation,
+    Resource,
+    Value,
+    bounds,
+    is_left_out,
+    is_told,
+    is_true,
+    where,
+)
 
 _SHORTEST_TIMEOUT: Final = 60
 _MOST_ATTEMPTS: Final = 10

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from secure_containers.rules.batch_model import DEFINITION, Form, containers, tasks, where
+from secure_containers.rules.batch_model import DEFINITION, Form, containers, tasks
 from secure_containers.rules.engine import Observations, resource_rule
 from secure_containers.rules.intrinsics import placeholders
 from secure_containers.rules.partitions import PLACEHOLDER
-from secure_containers.rules.template import Resource, Value, is_left_out, is_true
+from secure_containers.rules.template import Resource, Value, is_left_out, is_true, where
 
 _REPOSITORIES: Final = frozenset({"AWS::ECR::Repository", "AWS::ECR::PublicRepository"})
 _DEFAULT_LOGS: Final = "/aws/batch/job"

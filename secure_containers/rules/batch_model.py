@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from secure_containers.rules.intrinsics import Given, Unknown
+from secure_containers.rules.intrinsics import Given
 from secure_containers.rules.template import Place, Resource, Template, Value, World
 
 DEFINITION: Final = "AWS::Batch::JobDefinition"
@@ -126,11 +126,6 @@ def _items(holder: Value, *keys: str) -> list[Value]:
     return [item for values in holder.get(*keys) for item in values.items()]
 
 
-def where(holder: Value, *others: Value) -> Value:
-    """`holder` as it is where the others stand."""
-    return Value(holder.data, holder.path, holder.resource, holder.given.union(*(other.given for other in others)))
-
-
 def platform(type_: Value) -> str:
     """What the hosts of a compute environment are, by its type, which Batch takes in any case."""
     return _PLATFORMS.get(type_.text.upper(), "")
@@ -161,31 +156,6 @@ def orders(queue: Resource) -> Iterator[tuple[Value, list[Order]]]:
                 for place in world.locate(value)
             ],
         )
-
-
-def bounds(value: Value) -> tuple[float, float]:
-    """The least and the most that a number can be; a parameter tells it by its `MinValue` and `MaxValue`."""
-    least, most = float("-inf"), float("inf")
-    if isinstance(value.data, Unknown):
-        parameters = value.resource.template.body.get("Parameters")
-        parameter = parameters.get(value.data.expression) if isinstance(parameters, dict) else None
-        if isinstance(parameter, dict):
-            return _number(parameter.get("MinValue"), least), _number(parameter.get("MaxValue"), most)
-        return least, most
-    told = _number(value.text, float("nan"))
-    return told, told
-
-
-def is_told(value: Value) -> bool:
-    """Whether the whole text of a value stands in the template."""
-    return "${" not in value.text
-
-
-def _number(data: object, otherwise: float) -> float:
-    try:
-        return float(str(data))
-    except ValueError:
-        return otherwise
 
 
 def identities(world: World, value: Value) -> Iterator[tuple[Template | None, Place]]:

@@ -169,7 +169,7 @@ def wildcard_resources(statement: Statement) -> Observations:
     if not statement.allows:
         return
     for resource in statement.resources:
-        wide = _names_no_resource(resource.text)
+        wide = names_no_resource(resource.text)
         if not (wide or resource.may_be("*")) or statement.limited(_says_which_resources, where=resource):
             continue
         actions = [action for action in statement.actions if action.unknown or has_resource_level(action.text)]
@@ -368,7 +368,8 @@ def permissions_to_users(resource: Resource) -> Observations:
                 )
 
 
-def _names_no_resource(arn: str) -> bool:
+def names_no_resource(arn: str) -> bool:
+    """Whether an ARN in a policy means everything of a service, or of one of its types."""
     parts = arn_parts(arn)
     if not parts:
         return _is_wildcard(arn) or (arn.startswith("arn:") and arn.endswith("*"))
@@ -380,7 +381,7 @@ def _names_no_resource(arn: str) -> bool:
 
 def _says_which_resources(operator: str, key: str, values: list[Value]) -> bool:
     return _RESOURCE_CONDITIONS.match(key) is not None and narrows(
-        operator, values, lambda text: not _names_no_resource(text)
+        operator, values, lambda text: not names_no_resource(text)
     )
 
 

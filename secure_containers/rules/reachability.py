@@ -11,7 +11,7 @@ from secure_containers.rules.network.reach import Judged, Obstacle, Unseen, judg
 from secure_containers.rules.network.workloads import unplaced_tasks, workloads
 from secure_containers.rules.template import Place, Template, World
 
-_WORKLOADS: Final = (
+WORKLOADS: Final = (
     "AWS::ECS::Service",
     "AWS::ECS::TaskSet",
     "AWS::Events::Rule",
@@ -29,7 +29,7 @@ def _of(template: Template) -> Sequence[Judged]:
     return template.world.once(judged_by_template).get(template, [])
 
 
-@template_rule("SC-NET-01", types=_WORKLOADS, guidelines=("private-registry-access", "private-subnets"))
+@template_rule("SC-NET-01", types=WORKLOADS, guidelines=("private-registry-access", "private-subnets"))
 def unreachable_service(template: Template) -> Observations:
     """A workload cannot reach something that it needs.
 
@@ -114,7 +114,7 @@ def unreachable_service(template: Template) -> Observations:
         for finding in each.findings:
             if isinstance(finding.outcome, Obstacle):
                 yield each.workload.resource.violates(
-                    f"{each.workload.name} cannot {_and(finding.purposes)}: {finding.outcome.problem}",
+                    f"{each.workload.name} cannot {in_words(finding.purposes)}: {finding.outcome.problem}",
                     about=finding.service,
                     fix=finding.outcome.fix,
                 )
@@ -122,7 +122,7 @@ def unreachable_service(template: Template) -> Observations:
 
 @template_rule(
     "SC-NET-02",
-    types=(*_WORKLOADS, "AWS::ECS::TaskDefinition"),
+    types=(*WORKLOADS, "AWS::ECS::TaskDefinition"),
     guidelines=("private-registry-access",),
     severity=Severity.WARNING,
 )
@@ -165,7 +165,7 @@ def unproven_reachability(template: Template) -> Observations:
             if isinstance(finding.outcome, Unseen):
                 yield each.workload.resource.violates(
                     f"not visible here: {finding.outcome.what}; so it is not proven that {each.workload.name} can "
-                    f"{_and(finding.purposes) or 'do what needs it'}"
+                    f"{in_words(finding.purposes) or 'do what needs it'}"
                 )
     for definition in template.world.once(unplaced_tasks):
         if definition.template is template:
@@ -176,7 +176,7 @@ def unproven_reachability(template: Template) -> Observations:
 
 @template_rule(
     "SC-NET-03",
-    types=_WORKLOADS,
+    types=WORKLOADS,
     guidelines=("controlled-egress", "narrow-security-groups"),
     controls=Controls(nist_800_53_r5=_NETWORK_CONTROLS, source=_EC2_CONTROLS),
 )
@@ -265,7 +265,7 @@ def internet_egress(template: Template) -> Observations:
 
 @template_rule(
     "SC-NET-04",
-    types=_WORKLOADS,
+    types=WORKLOADS,
     guidelines=("private-subnets", "narrow-security-groups"),
     controls=Controls(nist_800_53_r5=_NETWORK_CONTROLS, source=_EC2_CONTROLS),
 )
@@ -420,5 +420,5 @@ def _zones(endpoint: Endpoint, subnets: Mapping[Place, Subnet]) -> set[str]:
     return {subnets[place].zone for place in endpoint.subnets if place in subnets}
 
 
-def _and(purposes: tuple[str, ...]) -> str:
+def in_words(purposes: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(purposes[:-1]), *purposes[-1:]]))

@@ -9,7 +9,7 @@ keeps them as `${...}`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
@@ -182,6 +182,11 @@ class Resource:
 
     def violates(self, message: str, *, at: str = "Properties", fix: str | None = None, about: str = "") -> Observation:
         return Observation(self, message, at=at, fix=fix, about=about)
+
+    def undecided(self, question: str, *, by: Value) -> Observation:
+        """It rests on a value, of this resource or of another one, that is not told."""
+        place = f"{by.path} of {by.resource.logical_id} is {by.text}"
+        return Observation(self, f"cannot be decided: {question} {place}", at="Properties", decided=False)
 
     @cached_property
     def _properties(self) -> list[Value]:
@@ -452,3 +457,58 @@ def is_left_out(value: Value) -> bool:
 def is_true(data: Any) -> bool:
     """CloudFormation takes a boolean as such or as text."""
     return data is True or (isinstance(data, str) and data.lower() == "true")
+
+
+def is_told(value: Value) -> bool:
+    """Whether the whole text of a value stands in the template."""
+    return "${" not in value.text
+
+
+def bounds(value: Value) -> tuple[float, float]:
+    """The least and the most that a number can be; a parameter tells it by its `MinValue` and `MaxValue`."""
+    least, most = float("-inf"), float("inf")
+    if isinstance(value.data, Unknown):
+        parameters = value.resource.template.body.get("Parameters")
+        parameter = parameters.get(value.data.expression) if isinstance(parameters, dict) else None
+        if isinstance(parameter, dict):
+            return _number(parameter.get("MinValue"), least), _number(parameter.get("MaxValue"), most)
+        return least, most
+    told = _number(value.text, float("nan"))
+    return told, told
+
+
+def where(holder: Value, *others: Value) -> Value:
+    """`holder` as it is where the others stand."""
+    return Value(holder.data, holder.path, holder.resource, holder.given.union(*(other.given for other in others)))
+
+
+Verdict = tuple[bool | None, Value]
+"""Whether something holds, None where it is not told; and the value that decides it."""
+
+
+def settled(verdicts: Iterable[Verdict]) -> list[Verdict]:
+    """The verdicts without those that another choice of the same parameter overturns."""
+    found = list(verdicts)
+    return [(verdict, value) for verdict, value in found if not (verdict and _is_overturned(value, found))]
+
+
+def _is_overturned(value: Value, verdicts: list[Verdict]) -> bool:
+    """Whether another value can stand at the same place, under the same conditions, and not hold."""
+    return any(
+        not holds and other.path == value.path and other.resource is value.resource and other.meets(value)
+        for holds, other in verdicts
+    )
+
+
+def surely(verdicts: Iterable[Verdict], holder: Value) -> bool:
+    """Whether, wherever `holder` stands, something holds by one of its own values at least."""
+    return holder.resource.template.always(
+        [value.given for verdict, value in settled(verdicts) if verdict], holder.given
+    )
+
+
+def _number(data: object, otherwise: float) -> float:
+    try:
+        return float(str(data))
+    except ValueError:
+        return otherwise

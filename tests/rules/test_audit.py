@@ -27,10 +27,12 @@ COMPLETE = {
     "IncludeGlobalServiceEvents": True,
     "EnableLogFileValidation": True,
 }
+CHOICES = {"Status": ["ENABLED", "DISABLED"], "Ways": ["All", "WriteOnly"]}
 
 
 def judged(rule: Rule, type_: str, properties: dict[str, Any], **around: Any) -> list[str]:
-    return said(rule, template({"Judged": {"Type": type_, "Properties": properties}}, **around))
+    parameters = {name: {"Type": "String", "AllowedValues": values} for name, values in CHOICES.items()}
+    return said(rule, template({"Judged": {"Type": type_, "Properties": properties}}, Parameters=parameters, **around))
 
 
 class TestTrails:
@@ -86,6 +88,7 @@ class TestTrails:
                 ],
                 ["SC-AUD-01[ManagementEvents]"],
             ),
+            ([{"ReadWriteType": ref("Ways")}], ["SC-AUD-01[ManagementEvents]"]),
             ([{"ReadWriteType": ref("Free")}], ["SC-AUD-01?"]),
             ([{"IncludeManagementEvents": ref("Free")}], ["SC-AUD-01?"]),
             (ref("Free"), ["SC-AUD-01?"]),
@@ -425,6 +428,7 @@ class TestDetectors:
             (either("Prod", [RUNTIME]), NO_RUNTIME),
             ([either("Prod", RUNTIME)], NO_RUNTIME),
             ([RUNTIME | {"Status": either("Prod", "ENABLED", "DISABLED")}], NO_RUNTIME),
+            ([RUNTIME | {"Status": ref("Status")}], NO_RUNTIME),
             ([feature("EKS_RUNTIME_MONITORING", "ENABLED", EKS_AGENT)], NO_RUNTIME),
             (
                 [feature("RUNTIME_MONITORING")],

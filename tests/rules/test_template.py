@@ -13,7 +13,7 @@ from secure_containers.rules import Template
 from secure_containers.rules.contents import contents
 from secure_containers.rules.intrinsics import MOST_VARIANTS, Intrinsics, Reference, Unknown, placeholders
 from secure_containers.rules.partitions import arn_parts, partition_of, suffix_of
-from secure_containers.rules.template import Resource, is_true
+from secure_containers.rules.template import Resource, Value, is_true, settled, surely
 from tests.rules.strategies import NAMES, NODES
 from tests.rules.support import ACCOUNT, NO_VALUE, att, either, join, ref, sub
 from tests.rules.support import template as made
@@ -522,3 +522,42 @@ class TestResources:
         assert Reference("A", "Ref").expression == "A"
         assert Reference("A", "Arn").expression == "A.Arn"
         assert Unknown("x").can_be("anything")
+
+
+class TestVerdicts:
+    def values(self, *written: Any) -> list[Value]:
+        choice = {"Choice": {"Type": "String", "AllowedValues": ["a", "b"]}}
+        resources = {f"R{number}": {"Type": "T", "Properties": {"X": each}} for number, each in enumerate(written)}
+        return [
+            value for resource in made(resources, Parameters=choice).resources.values() for value in resource.get("X")
+        ]
+
+    @pytest.mark.parametrize(
+        ("written", "kept"),
+        [
+            (["a"], ["a"]),
+            ([ref("Choice")], []),
+            ([either("Prod", "a", "b")], ["a"]),
+            ([either("Prod", ref("Choice"), "a")], ["a"]),
+            (["a", "b"], ["a"]),
+            (["a", ref("Choice")], ["a"]),
+        ],
+    )
+    def test_another_choice_of_a_parameter_overturns_a_verdict(self, written: list[Any], kept: list[str]) -> None:
+        verdicts = [(value.text == "a", value) for value in self.values(*written)]
+        assert [value.text for verdict, value in settled(verdicts) if verdict] == kept
+        assert [verdict for verdict, _ in settled(verdicts)].count(False) == [v for v, _ in verdicts].count(False)
+
+    def test_what_is_not_told_overturns_too(self) -> None:
+        first, second = self.values(ref("Choice"))
+        assert settled([(True, first), (None, second)]) == [(None, second)]
+
+    @pytest.mark.parametrize(
+        ("written", "expected"),
+        [("a", True), (either("Prod", "a", "b"), False), (ref("Choice"), False), (either("Prod", "a", "a"), True)],
+    )
+    def test_surely(self, written: Any, expected: bool) -> None:
+        choice = {"Choice": {"Type": "String", "AllowedValues": ["a", "b"]}}
+        resource = made({"R": {"Type": "T", "Properties": {"X": written}}}, Parameters=choice).resources["R"]
+        (whole,) = resource.properties(resource.given)
+        assert surely([(value.text == "a", value) for value in resource.get("X")], whole) is expected

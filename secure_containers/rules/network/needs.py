@@ -304,14 +304,23 @@ class Roles:
     def __init__(self, world: World) -> None:
         self._world = world
         self._allowed: dict[Place, list[Statement]] = {}
+        attached = self._attached()
         for template in world.templates:
             for found in template.once(statements):
                 if isinstance(found, Statement) and found.kind is PolicyKind.IDENTITY and found.allows:
-                    for role in self._bearers(found.resource):
+                    for role in dict.fromkeys([*self._bearers(found.resource), *attached.get(found.resource, ())]):
                         self._allowed.setdefault(role, []).append(found)
 
     def of(self, role: Place) -> list[Statement]:
         return self._allowed.get(role, [])
+
+    def _attached(self) -> Mapping[Place, list[Resource]]:
+        """The roles that name each managed policy themselves."""
+        found: dict[Place, list[Resource]] = {}
+        for role in self._world.of_type("AWS::IAM::Role"):
+            for policy in self._world.lists(role, "ManagedPolicyArns"):
+                found.setdefault(policy, []).append(role)
+        return found
 
     def _bearers(self, resource: Resource) -> Iterator[Place]:
         if resource.type == "AWS::IAM::Role":

@@ -76,6 +76,8 @@ class Judged:
     """How the internet can reach it."""
     reached: list[str]
     """The services that are proven to be reached."""
+    roundabout: Mapping[str, Sequence[str]]
+    """What it reaches over the internet although a gateway endpoint could serve it, and what for."""
 
 
 def judged(world: World) -> list[Judged]:
@@ -133,6 +135,7 @@ class _Proof:
             by_service.setdefault(need.host or need.service, []).append(need)
         found: list[Finding] = []
         reached: list[str] = []
+        roundabout: dict[str, Sequence[str]] = {}
         for service, needs in by_service.items():
             path = self._path(workload, needs[0].service, needs[0].purpose)
             outcomes: dict[Outcome, list[str]] = {}
@@ -144,6 +147,10 @@ class _Proof:
                     found.append(Finding(workload, service, tuple(dict.fromkeys(purposes)), outcome))
             if list(outcomes) == [None]:
                 reached.append(service)
+                if service in GATEWAYS and not path.endpoints:
+                    # The layers of images lie in a bucket of AWS: they are no data of the workload's.
+                    data = [need.purpose for need in needs if not any(asked.anonymous for asked in need.asks)]
+                    roundabout.update({service: tuple(dict.fromkeys(data))} if data else {})
         for neighbour in workload.neighbours:
             outcome = self._to_neighbour(workload, neighbour)
             if outcome is not None:
@@ -156,6 +163,7 @@ class _Proof:
             list(leaving(self._net, workload)),
             list(entering(self._net, workload, self._facing)),
             reached,
+            roundabout,
         )
 
     def _path(self, workload: Workload, service: str, purpose: str) -> _Path:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from secure_containers.rules.batch_model import tasks
+from secure_containers.rules.event_model import functions, sources
 from secure_containers.rules.intrinsics import NOTHING_GIVEN, Given
 from secure_containers.rules.network.exposure import targets_of
 from secure_containers.rules.network.needs import (
@@ -28,7 +29,7 @@ from secure_containers.rules.template import Place, Resource, Template, Value, W
 
 def workloads(world: World) -> list[Workload]:
     """Every Fargate service and task, Batch compute environment and function in a VPC."""
-    roles = Roles(world)
+    roles = world.once(Roles)
     return [
         *_services(world, roles),
         *_scheduled_tasks(world, roles),
@@ -250,15 +251,11 @@ _DELIVERED: Final = (
 def _polled(world: World) -> Mapping[Place, list[str]]:
     found: dict[Place, list[str]] = {}
     for mapping in world.of_type("AWS::Lambda::EventSourceMapping"):
-        texts = [each.text for value in mapping.get("EventSourceArn") for each in world.follow(value)]
-        types = [
-            place.type.split("::")[1].lower()
-            for place in world.places(mapping, "EventSourceArn")
-            if isinstance(place, Resource)
-        ]
-        services = [each for each in _POLLED if each in types or any(f":{each}:" in text for text in texts)]
+        actions = [action for _, _, service in sources(mapping) for action in _POLLED.get(service, ())]
+        if any(not value.absent for value in mapping.get("DestinationConfig", "OnFailure", "Destination")):
+            actions += _DELIVERED
         for function in _aliased(world, mapping, "FunctionName"):
-            found.setdefault(function, []).extend(action for each in services for action in _POLLED[each])
+            found.setdefault(function, []).extend(actions)
     for configuration in world.of_type("AWS::Lambda::EventInvokeConfig"):
         if any(not value.absent for value in configuration.get("DestinationConfig")):
             for function in _aliased(world, configuration, "FunctionName"):
@@ -270,12 +267,9 @@ def _polled(world: World) -> Mapping[Place, list[str]]:
 
 
 def _aliased(world: World, resource: Resource, name: str) -> Iterator[Place]:
-    """The functions that a property names, by their aliases and versions too."""
-    for place in world.places(resource, name):
-        if isinstance(place, Resource) and place.type in ("AWS::Lambda::Alias", "AWS::Lambda::Version"):
-            yield from world.places(place, "FunctionName")
-        else:
-            yield place
+    """The functions that a property names."""
+    for value in resource.get(name):
+        yield from functions(world, value)
 
 
 def _behind(world: World) -> Mapping[Place, list[Place]]:

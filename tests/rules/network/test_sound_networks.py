@@ -564,6 +564,20 @@ def a_destination_of_a_function() -> Resources:
 
 
 @case()
+def a_destination_of_what_is_polled() -> Resources:
+    found = only("Function")
+    without_endpoints(found, "Sqs")
+    found["Source"] = resource(
+        "Lambda::EventSourceMapping",
+        FunctionName=ref("Function"),
+        EventSourceArn=att("Table", "StreamArn"),
+        DestinationConfig={"OnFailure": {"Destination": att("Queue")}},
+    )
+    grant(found, "FunctionRole", allow("sqs:SendMessage", att("Queue")))
+    return found
+
+
+@case()
 def actions_in_capitals() -> Resources:
     found = sound()
     grant(found, "TaskRole", allow("SQS:SendMessage"))

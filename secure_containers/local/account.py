@@ -16,17 +16,23 @@ class Account:
     def __init__(self, connection: Connection, directory: Path) -> None:
         self.connection = connection
         self.directory = directory
-        self._clients: dict[str, Any] = {}
+        self._clients: dict[tuple[str, str], Any] = {}
         self._lock = threading.Lock()
         self.remembered: dict[str, dict[str, Mapping[str, Any]]] = {}
         """What ministack drops of a kind of resources, by their ids, for the answers that tell of them."""
 
-    def client(self, service: str) -> Any:
-        """A boto3 client of the root; each is made once, since making one takes longer than a call."""
+    def client(self, service: str, role: str = "", **credentials: str) -> Any:
+        """A boto3 client of the root, or of a role; each is made once, since making one takes longer than a call.
+
+        Args:
+            service: its name in boto3.
+            role: whose client it is.
+            credentials: those of the role. The first that were given go on to be used.
+        """
         with self._lock:
-            if service not in self._clients:
-                self._clients[service] = self.connection.client(service)
-            return self._clients[service]
+            if (service, role) not in self._clients:
+                self._clients[service, role] = self.connection.client(service, **credentials)
+            return self._clients[service, role]
 
     def remember(self, kind: str, id: str, values: Mapping[str, Any]) -> None:
         """Keep what ministack drops."""

@@ -18,6 +18,8 @@ def resource(account: Account, batch: Batch, asking: Asking) -> str | None:
     if asking.service == "logs" and {"logGroupName", "logStreamName"} <= asking.body.keys():
         # Also where the stream is yet to be made: ministack asks about the group alone.
         return account.arn("logs", "log-group:{logGroupName}:log-stream:{logStreamName}".format_map(asking.body))
+    if asking.service == "sqs" and "SourceArn" in asking.body:  # a queue whose messages are moved
+        return str(asking.body["SourceArn"])
     if asking.params.get("Action") == "CreateServiceLinkedRole":
         service = asking.params.get("AWSServiceName", "")
         path = f"role/aws-service-role/{service}/{role_name(service)}"

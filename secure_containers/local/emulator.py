@@ -19,10 +19,11 @@ from secure_containers.local.account import Account
 from secure_containers.local.authorization import conditions, resource
 from secure_containers.local.connection import Connection
 from secure_containers.local.jobs import Runner
-from secure_containers.local.kept import KEPT, ec2
+from secure_containers.local.kept import KEPT, dynamodb, ec2, pipes
 from secure_containers.local.patches.ec2 import keep_prefix_lists, vpc_of
-from secure_containers.local.patches.events import deliver_to_log_groups, publish
-from secure_containers.local.patches.iam import add_iam, credentials
+from secure_containers.local.patches.events import ask_queues, deliver_to_log_groups, publish, tell_versions_of_objects
+from secure_containers.local.patches.iam import add_iam, credentials, register_one_by_one
+from secure_containers.local.patches.pipes import carry_out_pipes
 from secure_containers.local.patches.services import Protocol, add_service, change_answers
 from secure_containers.local.patches.types import add_types
 from secure_containers.local.services.batch import Batch
@@ -30,6 +31,7 @@ from secure_containers.local.services.config import Recording
 from secure_containers.local.services.guardduty import GuardDuty
 from secure_containers.local.services.iam import ServiceLinkedRoles
 from secure_containers.local.services.registry import Registry
+from secure_containers.local.services.sqs import Redrives
 from secure_containers.local.types import TYPES
 
 _KEEP_ALIVE: Final = 75
@@ -59,12 +61,19 @@ def _extend(account: Account, runner: Runner) -> None:
     add_service(account, "batch", batch, Protocol.REST)
     add_service(account, "config", Recording(), Protocol.JSON)
     add_service(account, "ecr", registry, Protocol.JSON)
-    add_service(account, "guardduty", GuardDuty(), Protocol.REST)
+    add_service(account, "guardduty", GuardDuty(account), Protocol.REST)
     add_service(account, "iam", ServiceLinkedRoles(account), Protocol.QUERY)
+    add_service(account, "sqs", Redrives(account), Protocol.JSON)
     change_answers("ec2", partial(ec2.told, account))
+    change_answers("dynamodb", partial(dynamodb.told, account))
     change_answers("ecr", registry.told)
+    change_answers("pipes", partial(pipes.told, account))
+    carry_out_pipes(lambda pipe: account.remembered.get(pipes.PIPE, {}).get(pipe, {}))
     keep_prefix_lists()
+    register_one_by_one()
     deliver_to_log_groups(account)
+    ask_queues(account)
+    tell_versions_of_objects()
     add_iam(
         resource=partial(resource, account, batch),
         conditions=partial(conditions, account, vpc_of),
@@ -86,7 +95,7 @@ async def _serve(listening: socket.socket, connection: Connection, directory: Pa
     config.certfile, config.keyfile = certificate, key
     config.keep_alive_timeout = _KEEP_ALIVE
     config.graceful_timeout = _LEAVE
-    config.loglevel = os.environ["LOG_LEVEL"]
+    config.loglevel = os.environ.pop("LOG_LEVEL")  # functions inherit the environment, and their loggers go by it
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)

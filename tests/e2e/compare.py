@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 _ARN_NAME: Final = re.compile(r"[^/:]+(?::\*)?$")
@@ -31,6 +31,8 @@ class Resolver:
     account: str
     region: str
     physical: Mapping[str, str]
+    attributes: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """Those of resources, by logical id and name, that are known from elsewhere."""
 
     def resolve(self, node: Any) -> Any:
         if isinstance(node, list):
@@ -66,6 +68,8 @@ class Resolver:
                 raise AssertionError(f"{name} is not followed yet: add it to {__name__}")
 
     def _attribute(self, id: str, attribute: str) -> str | Like:
+        if (id, attribute) in self.attributes:
+            return self.attributes[id, attribute]
         name = _ARN_NAME.search(self.physical[id])
         assert name, self.physical[id]
         if attribute in ("GroupId", "QueueName", "Id"):

@@ -16,7 +16,16 @@ from tests.e2e.programs import IMAGES
 HERE = Path(__file__).parent
 EXISTING = "E2E_DIRECTORY"
 """The directory of a run that is there already, to be quick while tests are written. What changes stacks is left out."""
-ORDER = ("test_launcher", "test_expectations", "test_images", "test_buckets", "test_jobs", "test_updates", "test_end")
+ORDER = (
+    "test_launcher",
+    "test_expectations",
+    "test_images",
+    "test_buckets",
+    "test_jobs",
+    "test_pipeline",
+    "test_updates",
+    "test_end",
+)
 """Tests that change stacks come after those that read them, and the end comes last."""
 
 
@@ -43,8 +52,10 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
         if done.returncode:
             pytest.exit(f"the stacks are not deployed, so there is nothing to test:\n{done.stdout}{done.stderr}", 1)
         deployment = Deployment(directory)
-        repository = deployment.stack("BatchJobs").the("AWS::ECR::Repository").physical
-        (directory / "images.json").write_text(json.dumps({repository: IMAGES}), encoding="utf-8")
+        images = {
+            deployment.stack(name).the("AWS::ECR::Repository").physical: program for name, program in IMAGES.items()
+        }
+        (directory / "images.json").write_text(json.dumps(images), encoding="utf-8")
         yield deployment
     finally:
         run = Run(directory)

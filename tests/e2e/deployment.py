@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -51,7 +51,12 @@ class Deployed:
     @cached_property
     def resources(self) -> list[Resource]:
         connection = self._deployment.connection
-        resolver = Resolver(account=connection.account, region=connection.region, physical=self.physical)
+        resolver = Resolver(
+            account=connection.account,
+            region=connection.region,
+            physical=self.physical,
+            attributes=dict(self._prefix_lists()),
+        )
         return [
             Resource(
                 id=id,
@@ -62,6 +67,13 @@ class Deployed:
             )
             for id, resource in self.template["Resources"].items()
         ]
+
+    def _prefix_lists(self) -> Iterator[tuple[tuple[str, str], str]]:
+        """The prefix lists that the stack has looked up, by logical id and service."""
+        prefix = f"com.amazonaws.{self._deployment.connection.region}."
+        ids = [id for id, each in self.template["Resources"].items() if each["Type"] == "Custom::PrefixLists"]
+        for each in self._deployment.client("ec2").describe_managed_prefix_lists()["PrefixLists"] if ids else []:
+            yield from (((id, each["PrefixListName"].removeprefix(prefix)), each["PrefixListId"]) for id in ids)
 
     def of_type(self, type_: str) -> list[Resource]:
         return [resource for resource in self.resources if resource.type == type_]

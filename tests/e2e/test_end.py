@@ -15,7 +15,7 @@ from tests.e2e.readers import READERS
 
 pytestmark = pytest.mark.skipif(EXISTING in os.environ, reason="this deletes what is deployed")
 
-STACKS = ("AccountAudit", "BatchJobs", "ImageRepositories", "Network")
+STACKS = ("AccountAudit", "BatchJobs", "CsvPipeline", "ImageRepositories", "Network")
 OF_THE_ACCOUNT = {
     "AWS::EC2::SubnetRouteTableAssociation": "goes with its route table",
     "AWS::Lambda::EventInvokeConfig": "goes with its function",

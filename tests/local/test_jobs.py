@@ -325,6 +325,30 @@ def test_an_array_job_ends_as_its_children_do(cloud: Cloud, run: Run) -> None:
     assert run("index", "7", arrayProperties={"size": 2})["status"] == "SUCCEEDED"
 
 
+def test_jobs_are_listed_by_name_definition_and_time(cloud: Cloud, run: Run) -> None:
+    ends = [run("exit", code) for code in ("0", "1", "0")]
+    ids, queue = [each["jobId"] for each in ends], ends[0]["jobQueue"]
+    batch = cloud.client("batch")
+
+    def listed(name: str, value: str, **given: Any) -> list[str]:
+        asked = {"jobQueue": queue, "filters": [{"name": name, "values": [value]}], **given}
+        return [each["jobId"] for each in batch.list_jobs(**asked)["jobSummaryList"]]
+
+    assert listed("JOB_NAME", "JO*", jobStatus="RUNNING")[:3] == ids[::-1]  # the status is ignored, the latest is first
+    assert listed("JOB_NAME", "jo") == []
+    assert listed("JOB_DEFINITION", ends[1]["jobDefinition"]) == [ids[1]]
+    assert listed("JOB_DEFINITION", "job")[:3] == ids[::-1]
+    assert ids[0] not in listed("AFTER_CREATED_AT", str(ends[0]["createdAt"]))
+    assert ids[1] not in listed("BEFORE_CREATED_AT", str(ends[1]["createdAt"]))
+    pages = batch.get_paginator("list_jobs").paginate(
+        jobQueue=queue, filters=[{"name": "JOB_NAME", "values": ["job"]}], PaginationConfig={"PageSize": 2}
+    )
+    sizes = [len(page["jobSummaryList"]) for page in pages]
+    assert (sizes[0], sum(sizes)) == (2, len(listed("JOB_NAME", "job")))
+    with pytest.raises(batch.exceptions.ClientException, match="does not know the filter SHARE_IDENTIFIER"):
+        listed("SHARE_IDENTIFIER", "a")
+
+
 def test_every_change_of_state_is_an_event(cloud: Cloud, run: Run) -> None:
     ended = run("again", "2", retryStrategy={"attempts": 2})
     logs, deadline = cloud.client("logs"), time.monotonic() + SECONDS

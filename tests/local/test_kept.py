@@ -119,8 +119,11 @@ def test_table(cloud: Cloud) -> None:
     properties = {
         **keys,
         "SSESpecification": {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": KEY},
-        "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
+        "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True, "RecoveryPeriodInDays": 20},
         "DeletionProtectionEnabled": True,
+        "OnDemandThroughput": {"MaxReadRequestUnits": 10, "MaxWriteRequestUnits": "20"},
+        "TimeToLiveSpecification": {"AttributeName": "expires_at", "Enabled": True},
+        "ContributorInsightsSpecification": {"Enabled": True},
     }
     name = deploy(cloud, "AWS::DynamoDB::Table", properties)
     dynamodb = cloud.client("dynamodb")
@@ -130,10 +133,91 @@ def test_table(cloud: Cloud) -> None:
     assert described["DeletionProtectionEnabled"] is True
     recovery = dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
     assert recovery["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"
+    assert recovery["PointInTimeRecoveryDescription"]["RecoveryPeriodInDays"] == 20
+    assert described["OnDemandThroughput"] == {"MaxReadRequestUnits": 10, "MaxWriteRequestUnits": 20}
+    expiry = dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+    assert expiry == {"AttributeName": "expires_at", "TimeToLiveStatus": "ENABLED"}
+    insights = dynamodb.describe_contributor_insights(TableName=name)["ContributorInsightsStatus"]
+    assert insights.startswith("ENABL")
+
+    assert deploy(cloud, "AWS::DynamoDB::Table", {**keys, "DeletionProtectionEnabled": True}) == name
+    assert dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]["TimeToLiveStatus"] == "DISABLED"
+    recovery = dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
+    assert recovery["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "DISABLED"
     with pytest.raises(AssertionError, match="protected against deletion"):
         cloud.delete(cloud.name)
     cloud.stacks.append(cloud.name)
     dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
+    cloud.delete(cloud.name)
+
+
+def of_functions() -> dict[str, Any]:
+    trust = {
+        "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}]
+    }
+    return {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": trust}}
+
+
+CODE = {"Runtime": "python3.13", "Handler": "index.handler", "Code": {"ZipFile": "def handler(event, context): ..."}}
+
+
+def test_function(cloud: Cloud) -> None:
+    vpc = {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.0.0.0/16"}}
+    subnet = {"Type": "AWS::EC2::Subnet", "Properties": {"VpcId": {"Ref": "Vpc"}, "CidrBlock": "10.0.0.0/24"}}
+    group = {"Type": "AWS::EC2::SecurityGroup", "Properties": {"GroupDescription": "a", "VpcId": {"Ref": "Vpc"}}}
+    beside = {"Role": of_functions(), "Vpc": vpc, "Subnet": subnet, "Group": group, "Dead": {"Type": "AWS::SQS::Queue"}}
+    plain = {**CODE, "Role": {"Fn::GetAtt": ["Role", "Arn"]}}
+    properties = {
+        **plain,
+        "DeadLetterConfig": {"TargetArn": {"Fn::GetAtt": ["Dead", "Arn"]}},
+        "KmsKeyArn": KEY,
+        "ReservedConcurrentExecutions": 5,
+        "VpcConfig": {"SubnetIds": [{"Ref": "Subnet"}], "SecurityGroupIds": [{"Ref": "Group"}]},
+    }
+    name = deploy(cloud, "AWS::Lambda::Function", properties, **beside)
+    about = cloud.client("lambda").get_function(FunctionName=name)
+    assert about["Concurrency"] == {"ReservedConcurrentExecutions": 5}
+    assert about["Configuration"]["KMSKeyArn"] == KEY
+    assert about["Configuration"]["VpcConfig"]["SubnetIds"] == [cloud.physical(cloud.name, "Subnet")]
+    assert about["Configuration"]["VpcConfig"]["SecurityGroupIds"] == [cloud.physical(cloud.name, "Group")]
+    assert about["Configuration"]["DeadLetterConfig"]["TargetArn"].endswith(":" + dead_letters(cloud))
+
+    assert deploy(cloud, "AWS::Lambda::Function", plain, **beside) == name
+    about = cloud.client("lambda").get_function(FunctionName=name)
+    assert not about.get("Concurrency")
+    assert not about["Configuration"].get("DeadLetterConfig", {}).get("TargetArn")
+    assert not about["Configuration"].get("VpcConfig", {}).get("SubnetIds")
+    cloud.delete(cloud.name)
+
+
+def dead_letters(cloud: Cloud) -> str:
+    return cloud.physical(cloud.name, "Dead").rpartition("/")[2]
+
+
+def test_event_source(cloud: Cloud) -> None:
+    own = {"Type": "AWS::Lambda::Function", "Properties": {**CODE, "Role": {"Fn::GetAtt": ["Role", "Arn"]}}}
+    properties = {
+        "EventSourceArn": {"Fn::GetAtt": ["Dead", "Arn"]},
+        "FunctionName": {"Ref": "Function"},
+        "BatchSize": 7,
+        "FilterCriteria": {"Filters": [{"Pattern": '{"body": {"source": ["aws.s3"]}}'}]},
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        "ScalingConfig": {"MaximumConcurrency": 3},
+    }
+    beside = {"Role": of_functions(), "Function": own, "Dead": {"Type": "AWS::SQS::Queue"}}
+    given = {**properties, "Tags": [{"Key": "a", "Value": "b"}, {"Key": "c", "Value": "d"}]}
+    id = deploy(cloud, "AWS::Lambda::EventSourceMapping", given, **beside)
+    lambda_ = cloud.client("lambda")
+    about = lambda_.get_event_source_mapping(UUID=id)
+    assert (about["BatchSize"], about["ScalingConfig"]) == (7, {"MaximumConcurrency": 3})
+    assert about["FilterCriteria"] == properties["FilterCriteria"]
+    assert about["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert {"a": "b", "c": "d"}.items() <= lambda_.list_tags(Resource=about["EventSourceMappingArn"])["Tags"].items()
+
+    given = {**properties, "Tags": [{"Key": "a", "Value": "e"}]}
+    assert deploy(cloud, "AWS::Lambda::EventSourceMapping", given, **beside) == id
+    assert lambda_.list_tags(Resource=about["EventSourceMappingArn"])["Tags"]["a"] == "e"
+    assert "c" not in lambda_.list_tags(Resource=about["EventSourceMappingArn"])["Tags"]
     cloud.delete(cloud.name)
 
 

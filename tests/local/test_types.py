@@ -146,6 +146,14 @@ def addon(cloud: Cloud, id: str) -> Any:
     return cloud.client("eks").describe_addon(clusterName=cluster, addonName=name)["addon"]
 
 
+def plan(cloud: Cloud, id: str) -> Any:
+    return cloud.client("guardduty").get_malware_protection_plan(MalwareProtectionPlanId=id)
+
+
+def scans(*prefixes: str) -> Properties:
+    return {"S3Bucket": {"BucketName": "a", "ObjectPrefixes": list(prefixes)}}
+
+
 def detector(cloud: Cloud, id: str) -> Any:
     guardduty = cloud.client("guardduty")
     (only,) = guardduty.list_detectors()["DetectorIds"]
@@ -419,6 +427,19 @@ CASES = {
         {"Status": "ENABLED", "Features": [{"Name": "RUNTIME_MONITORING", "Status": "ENABLED"}]},
         {"Status": "DISABLED", "FindingPublishingFrequency": "ONE_HOUR"},
         attributes=("Id",),
+    ),
+    "AWS::GuardDuty::MalwareProtectionPlan": Case(
+        {
+            "Role": "arn:aws:iam::123456789012:role/a",
+            "ProtectedResource": scans("in/"),
+            "Actions": {"Tagging": {"Status": "ENABLED"}},
+            "Tags": [{"Key": "a", "Value": "b"}],
+        },
+        {"Role": "arn:aws:iam::123456789012:role/b", "ProtectedResource": scans("in/", "other/")},
+        plan,
+        {"ProtectedResource": scans("in/"), "Actions": {"Tagging": {"Status": "ENABLED"}}, "Status": "ACTIVE"},
+        {"ProtectedResource": scans("in/", "other/"), "Role": "arn:aws:iam::123456789012:role/b"},
+        attributes=("Arn", "CreatedAt", "MalwareProtectionPlanId", "Status"),
     ),
 }
 RECORDS = {

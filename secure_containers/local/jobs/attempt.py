@@ -149,9 +149,7 @@ class Attempt:
 
     def _client(self, service: str, credentials: Mapping[str, str]) -> Any:
         """A client of the execution role; what a job without one needs is done by its host, here the root."""
-        if not credentials:
-            return self._account.client(service)
-        return self._account.connection.client(service, **credentials)
+        return self._account.client(service, self._container.get("executionRoleArn", ""), **credentials)
 
     def _open_log(self, credentials: Mapping[str, str]) -> None:
         if self._container.get("logConfiguration", {}).get("logDriver", "awslogs") != "awslogs":

@@ -168,13 +168,11 @@ def tries_again(strategy: Mapping[str, Any], outcome: Outcome, *, tried: int) ->
     code = "" if outcome.code is None else str(outcome.code)
     said = {"onExitCode": code, "onReason": outcome.reason, "onStatusReason": outcome.status_reason}
     for rule in strategy.get("evaluateOnExit", []):
-        if all(_matches(said[name], rule[name]) for name in said if rule.get(name)):
+        if all(begins(said[name].lower(), rule[name].lower()) for name in said if rule.get(name)):
             return bool(rule["action"].upper() == "RETRY")
     return True
 
 
-def _matches(said: str, pattern: str) -> bool:
-    """A pattern may end in `*`, and has no other special letters."""
-    if pattern.endswith("*"):
-        return said.lower().startswith(pattern[:-1].lower())
-    return said.lower() == pattern.lower()
+def begins(said: str, pattern: str) -> bool:
+    """Whether a text is a pattern, which may end in `*` and has no other special letters."""
+    return said.startswith(pattern[:-1]) if pattern.endswith("*") else said == pattern

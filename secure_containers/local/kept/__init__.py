@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from secure_containers.local.kept import dynamodb, ec2, ecr, eks, s3, scheduler, secretsmanager, sns
+from secure_containers.local.kept import dynamodb, ec2, ecr, eks, lambda_, pipes, s3, scheduler, secretsmanager, sns
 from secure_containers.local.kept.properties import Kept
 
 KEPT: Final[Mapping[str, Kept]] = {
@@ -13,6 +13,8 @@ KEPT: Final[Mapping[str, Kept]] = {
     **ec2.KEPT,
     **ecr.KEPT,
     **eks.KEPT,
+    **lambda_.KEPT,
+    **pipes.KEPT,
     **s3.KEPT,
     **scheduler.KEPT,
     **secretsmanager.KEPT,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -43,6 +44,17 @@ def add_iam(
     replace(RESOURCE, resource_arn)
     replace(CONTEXT, context)
     TAGGED.found()["batch"] = collect
+
+
+def register_one_by_one() -> None:
+    """Let sessions be registered by threads at the same time: ministack looks through all of them each time."""
+    register, lock = SESSION.found(), threading.Lock()
+
+    def registered(access_key: str, session: dict[str, Any]) -> None:
+        with lock:
+            register(access_key, session)
+
+    replace(SESSION, registered)
 
 
 @dataclass(frozen=True, slots=True)

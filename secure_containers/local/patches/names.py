@@ -105,6 +105,60 @@ TARGET: Final = Name(
     "delivers events to log groups",
     ("target", "event", "rule", "view"),
 )
+VIEW: Final = Name("services.eventbridge", "_pattern_event_view", "tells log groups whole events", ("event",))
+DISPATCH: Final = Name("services.eventbridge", "_dispatch_event", "completes the events of objects", ("event", "view"))
+OBJECT: Final = Name(
+    "services.s3",
+    "_fire_s3_event",
+    "knows the version of an object whose event is told",
+    (
+        "bucket_name",
+        "key",
+        "event_name",
+        "size",
+        "etag",
+        "deletion_type",
+        "restore_event_data",
+        "version_id",
+        "sequencer",
+        "object_extra",
+        "record_extra",
+    ),
+)
+ALLOWS: Final = Name(
+    "services.sqs",
+    "queue_policy_allows",
+    "asks a queue whether a rule may send to it",
+    ("queue_arn", "service", "source_arn", "source_account"),
+)
+ORIGIN: Final = Name(
+    "core.iam_evaluator",
+    "pin_request_origin",
+    "has services call queues over TLS, outside of a call too",
+    ("source_ip", "secure_transport"),
+)
+DELIVER: Final = Name("services.pipes", "_deliver_batch", "has pipes filter", ("pipe", "batch"))
+PUBLISH: Final = Name(
+    "services.pipes", "_publish_record_to_sns", "has pipes write as told", ("topic_arn", "pipe", "record")
+)
+FILTER: Final = Name("services.lambda_svc", "_apply_filter_criteria", "filters for pipes", ("records", "esm"))
+TEMPLATE: Final = Name(
+    "services.eventbridge", "_render_input_template", "writes for pipes", ("template", "replacements")
+)
+NOTIFY: Final = Name(
+    "services.sns",
+    "publish_internal",
+    "takes what pipes have written",
+    (
+        "topic_arn",
+        "message",
+        "subject",
+        "message_structure",
+        "message_attributes",
+        "message_group_id",
+        "message_deduplication_id",
+    ),
+)
 TAGGED: Final = Name("services.tagging", "_RESOURCE_TAG_COLLECTORS", "tells IAM the tags of jobs")
 SCOPE: Final = Name(
     "core.responses", "request_scope", "acts for the account outside of a call", ("account_id", "region")
@@ -145,6 +199,16 @@ NAMES: Final = (
     ASKED,
     SESSION,
     TARGET,
+    VIEW,
+    DISPATCH,
+    OBJECT,
+    ALLOWS,
+    ORIGIN,
+    DELIVER,
+    PUBLISH,
+    FILTER,
+    TEMPLATE,
+    NOTIFY,
     TAGGED,
     SCOPE,
     EVENTS,

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from secure_containers.local.account import Account
 from secure_containers.local.jobs import Job, Runner
+from secure_containers.local.jobs.job import begins
 from secure_containers.local.services.api import ApiError, Request
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
@@ -20,6 +21,23 @@ _ARNS: Final = re.compile(r"arn:[^:]*:batch:[^:]*:[^:]*:[a-z-]+/(.+)")
 
 _Body = Mapping[str, Any]
 _Record = dict[str, Any]
+
+
+def _of_definition(record: _Record, value: str) -> bool:
+    """Whether a job is of a definition: by its ARN, or by a name that means all its revisions."""
+    return value == record["jobDefinition"] or begins(_short(record["jobDefinition"]).partition(":")[0], value)
+
+
+_FILTERS: Final[Mapping[str, Callable[[_Record, str], bool]]] = {
+    "AFTER_CREATED_AT": lambda record, value: bool(record["createdAt"] > int(value)),
+    "BEFORE_CREATED_AT": lambda record, value: bool(record["createdAt"] < int(value)),
+    "JOB_DEFINITION": _of_definition,
+    "JOB_NAME": lambda record, value: begins(record["jobName"].lower(), value.lower()),
+}
+"""Those of ListJobs. The status is ignored then, and the most recent jobs come first.
+
+Source: https://docs.aws.amazon.com/batch/latest/APIReference/API_ListJobs.html
+"""
 
 
 class Batch:
@@ -281,7 +299,7 @@ class Batch:
         return queue
 
     def _list_jobs(self, body: _Body) -> _Body:
-        jobs: Iterable[Job] = self._jobs.values()
+        jobs = list(self._jobs.values())
         if "arrayJobId" in body:
             jobs = [job for job in jobs if job.parent is not None and job.parent.id == body["arrayJobId"]]
         else:
@@ -289,13 +307,17 @@ class Batch:
             jobs = [job for job in jobs if job.parent is None and job.record["jobQueue"] == queue]
         if body.get("filters"):
             (asked,) = body["filters"]
-            if asked["name"] != "JOB_NAME":
+            fits = _FILTERS.get(asked["name"])
+            if fits is None:
                 raise _refused(f"the emulator does not know the filter {asked['name']}")
-            jobs = [job for job in jobs if job.record["jobName"] in asked["values"]]
+            jobs = [job for job in jobs if any(fits(job.record, value) for value in asked["values"])]
+            jobs.sort(key=lambda job: -job.record["createdAt"])
         else:  # AWS lists what is running unless told otherwise
             status = body.get("jobStatus", "RUNNING")
             jobs = [job for job in jobs if job.record["status"] == status]
-        return {"jobSummaryList": [job.summary() for job in jobs]}
+        start, most = int(body.get("nextToken", 0)), body.get("maxResults", len(jobs))
+        more = {"nextToken": str(start + most)} if start + most < len(jobs) else {}
+        return {"jobSummaryList": [job.summary() for job in jobs[start : start + most]], **more}
 
     def _cancel(self, body: _Body) -> _Body:
         job = self._job(body)

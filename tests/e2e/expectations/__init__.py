@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from tests.e2e.expectations import account_audit, batch_jobs, image_repositories, network
+from tests.e2e.expectations import account_audit, batch_jobs, csv_pipeline, image_repositories, network
 
 EXPECTATIONS: Final[Mapping[str, Mapping[str, Mapping[str, Any]]]] = {
     "AccountAudit": account_audit.EXPECTED,
     "BatchJobs": batch_jobs.EXPECTED,
+    "CsvPipeline": csv_pipeline.EXPECTED,
     "ImageRepositories": image_repositories.EXPECTED,
     "Network": network.EXPECTED,
 }

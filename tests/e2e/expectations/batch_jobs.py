@@ -1,8 +1,8 @@
 """What BatchJobs promises."""
 
-_KEY = {"EnableKeyRotation": True}
+KEY = {"EnableKeyRotation": True}
 _CAPACITY = {"State": "ENABLED", "Type": "MANAGED"}
-_JOB = {
+JOB = {
     "ContainerProperties": {
         "NetworkConfiguration": {"AssignPublicIp": "DISABLED"},
         "ReadonlyRootFilesystem": True,
@@ -10,7 +10,7 @@ _JOB = {
     },
     "PlatformCapabilities": ["FARGATE"],
 }
-_BUCKET = {
+BUCKET = {
     "PublicAccessBlockConfiguration": {
         "BlockPublicAcls": True,
         "BlockPublicPolicy": True,
@@ -22,18 +22,18 @@ _BUCKET = {
 
 EXPECTED = {
     "ImagesRepository": {"ImageTagMutability": "IMMUTABLE", "ImageScanningConfiguration": {"ScanOnPush": True}},
-    "JobsAccessLogs": _BUCKET,
-    "JobsCloseBooksDefinition": {**_JOB, "Timeout": {"AttemptDurationSeconds": 10800}},
+    "JobsAccessLogs": BUCKET,
+    "JobsCloseBooksDefinition": {**JOB, "Timeout": {"AttemptDurationSeconds": 10800}},
     "JobsFallback": {**_CAPACITY, "ComputeResources": {"MaxvCpus": 64, "Type": "FARGATE"}},
-    "JobsKey": _KEY,
+    "JobsKey": KEY,
     "JobsOnDemand": {**_CAPACITY, "ComputeResources": {"MaxvCpus": 64, "Type": "FARGATE"}},
     "JobsOutputs": {
-        **_BUCKET,
+        **BUCKET,
         "BucketEncryption": {
             "ServerSideEncryptionConfiguration": [{"ServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}]
         },
     },
-    "JobsRenderDefinition": {**_JOB, "Timeout": {"AttemptDurationSeconds": 7200}},
+    "JobsRenderDefinition": {**JOB, "Timeout": {"AttemptDurationSeconds": 7200}},
     "JobsSpot": {**_CAPACITY, "ComputeResources": {"MaxvCpus": 256, "Type": "FARGATE_SPOT"}},
-    "JobsTopicKey": _KEY,
+    "JobsTopicKey": KEY,
 }

@@ -2,6 +2,12 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
-IMAGES = {"command": [sys.executable, str(Path(__file__).parent / "job.py")]}
-"""What `images.json` says of the repository of BatchJobs."""
+
+def _program(name: str) -> dict[str, Any]:
+    return {"command": [sys.executable, str(Path(__file__).parent / name)]}
+
+
+IMAGES = {"BatchJobs": _program("job.py"), "CsvPipeline": _program("csv_image.py")}
+"""By stack what `images.json` says of its repository."""

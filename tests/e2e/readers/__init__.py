@@ -15,6 +15,7 @@ from tests.e2e.readers import (
     batch,
     cloudwatch,
     custom,
+    dynamodb,
     ec2,
     ecr,
     events,
@@ -27,7 +28,7 @@ from tests.e2e.readers import (
 )
 
 Reader = Callable[[Callable[[str], Any], str, Mapping[str, Any]], dict[str, Any]]
-_MODULES: Final = (audit, batch, cloudwatch, custom, ec2, ecr, events, iam, keys, lambda_, logs, messages, s3)
+_MODULES: Final = (audit, batch, cloudwatch, custom, dynamodb, ec2, ecr, events, iam, keys, lambda_, logs, messages, s3)
 
 READERS: Final[Mapping[str, Reader]] = {type_: each for module in _MODULES for type_, each in module.READERS.items()}
 NOT_READ: Final[Mapping[str, Mapping[str, str]]] = {

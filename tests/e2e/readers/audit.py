@@ -53,11 +53,17 @@ def detector(client: Callable[[str], Any], id: str, wanted: Mapping[str, Any]) -
     }
 
 
+def malware_protection_plan(client: Callable[[str], Any], id: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    about = client("guardduty").get_malware_protection_plan(MalwareProtectionPlanId=id)
+    return {**about, "Tags": [{"Key": key, "Value": value} for key, value in about["Tags"].items()]}
+
+
 READERS = {
     "AWS::CloudTrail::Trail": trail,
     "AWS::Config::ConfigRule": config_rule,
     "AWS::Config::ConfigurationRecorder": recorder,
     "AWS::Config::DeliveryChannel": delivery_channel,
     "AWS::GuardDuty::Detector": detector,
+    "AWS::GuardDuty::MalwareProtectionPlan": malware_protection_plan,
 }
 NOT_READ: dict[str, dict[str, str]] = {}

@@ -61,9 +61,15 @@ def security_group(client: Callable[[str], Any], id: str, wanted: Mapping[str, A
     return {
         **about,
         "GroupDescription": about["Description"],
-        "SecurityGroupEgress": [_flat(*pair) for rule in about["IpPermissionsEgress"] for pair in _peers(rule)],
-        "SecurityGroupIngress": [_flat(*pair) for rule in about["IpPermissions"] for pair in _peers(rule)],
+        "SecurityGroupEgress": _own(about["IpPermissionsEgress"]),
+        "SecurityGroupIngress": _own(about["IpPermissions"]),
     }
+
+
+def _own(rules: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Those that stand in a group's own properties; for prefix lists there are resources beside it."""
+    found = [_flat(*pair) for rule in rules for pair in _peers(rule)]
+    return [rule for rule in found if "PrefixListId" not in rule]
 
 
 def egress(client: Callable[[str], Any], id: str, wanted: Mapping[str, Any]) -> dict[str, Any]:

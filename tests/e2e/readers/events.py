@@ -1,4 +1,4 @@
-"""Rules of Amazon EventBridge, and its schedules."""
+"""Rules of Amazon EventBridge, its schedules and its pipes."""
 
 from __future__ import annotations
 
@@ -21,5 +21,9 @@ def schedule(client: Callable[[str], Any], id: str, wanted: Mapping[str, Any]) -
     return dict(client("scheduler").get_schedule(Name=id.rsplit("/", 1)[-1]))
 
 
-READERS = {"AWS::Events::Rule": rule, "AWS::Scheduler::Schedule": schedule}
+def pipe(client: Callable[[str], Any], id: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(client("pipes").describe_pipe(Name=id))
+
+
+READERS = {"AWS::Events::Rule": rule, "AWS::Pipes::Pipe": pipe, "AWS::Scheduler::Schedule": schedule}
 NOT_READ: dict[str, dict[str, str]] = {}

@@ -12,6 +12,13 @@ def topic(client: Callable[[str], Any], id: str, wanted: Mapping[str, Any]) -> d
     return {**attributes, "Tags": sns.list_tags_for_resource(ResourceArn=id)["Tags"]}
 
 
+def subscription(client: Callable[[str], Any], id: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    sns = client("sns")
+    found = sns.list_subscriptions_by_topic(TopicArn=wanted["TopicArn"])["Subscriptions"]
+    (about,) = (each for each in found if each["SubscriptionArn"] == id)
+    return {**about, **sns.get_subscription_attributes(SubscriptionArn=id)["Attributes"]}
+
+
 def topic_policy(client: Callable[[str], Any], id: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
     (arn,) = wanted["Topics"]
     policy = client("sns").get_topic_attributes(TopicArn=arn)["Attributes"]["Policy"]
@@ -32,6 +39,7 @@ def queue_policy(client: Callable[[str], Any], id: str, wanted: Mapping[str, Any
 
 
 READERS = {
+    "AWS::SNS::Subscription": subscription,
     "AWS::SNS::Topic": topic,
     "AWS::SNS::TopicPolicy": topic_policy,
     "AWS::SQS::Queue": queue,

@@ -14,6 +14,7 @@ def bucket(client: Callable[[str], Any], id: str, wanted: Mapping[str, Any]) -> 
         "BucketEncryption": lambda: _encryption(s3, id),
         "LifecycleConfiguration": lambda: {"Rules": [_lifecycle_rule(each) for each in _lifecycle(s3, id)]},
         "LoggingConfiguration": lambda: _logging(s3, id),
+        "NotificationConfiguration": lambda: _notification(s3, id),
         "ObjectLockConfiguration": lambda: s3.get_object_lock_configuration(Bucket=id)["ObjectLockConfiguration"],
         "ObjectLockEnabled": lambda: (
             s3.get_object_lock_configuration(Bucket=id)["ObjectLockConfiguration"]["ObjectLockEnabled"] == "Enabled"
@@ -54,6 +55,11 @@ def _lifecycle_rule(rule: Mapping[str, Any]) -> dict[str, Any]:
 def _logging(s3: Any, id: str) -> dict[str, Any]:
     about = s3.get_bucket_logging(Bucket=id)["LoggingEnabled"]
     return {"DestinationBucketName": about["TargetBucket"], "LogFilePrefix": about["TargetPrefix"]}
+
+
+def _notification(s3: Any, id: str) -> dict[str, Any]:
+    about = s3.get_bucket_notification_configuration(Bucket=id)
+    return {"EventBridgeConfiguration": {"EventBridgeEnabled": "EventBridgeConfiguration" in about}}
 
 
 def bucket_policy(client: Callable[[str], Any], id: str, wanted: Mapping[str, Any]) -> dict[str, Any]:

@@ -65,12 +65,14 @@ def _own() -> Iterator[tuple[str, Path]]:
 def _installed() -> Iterator[tuple[str, Path]]:
     for name in _INSTALLED:
         try:
-            files = metadata.files(name) or []
+            files = metadata.files(name)
         except metadata.PackageNotFoundError:
+            files = None
+        if not files:  # nor can it be packed if what installed it has left no list of its files
             raise NotInstalledError(
                 f"S3BatchPipeline: {name} is not installed; the pipeline's functions are packed with it; "
                 "write pip install 'secure-containers[pipeline]'"
-            ) from None
+            )
         for file in files:
             source = Path(str(file.locate()))
             if _is_code(file) and source.is_file():

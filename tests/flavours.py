@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from aws_cdk import App, Aws, Duration, Environment, NestedStack, Size, Stack, Stage, Tags
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_events_targets as targets
@@ -14,11 +16,13 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 
 from app import build as build_reference
 from secure_containers import (
     IMAGE_PULL,
+    Accept,
     AuditBaseline,
     AuditPart,
     CpuArchitecture,
@@ -29,9 +33,11 @@ from secure_containers import (
     Fleet,
     LeastPrivilegeBatchEnv,
     LifecycleRule,
+    PipelineLimits,
     PrivateNetwork,
     QueueLimits,
     Retries,
+    S3BatchPipeline,
     ScanSeverity,
     SecretField,
     SecureEcrRepository,
@@ -97,9 +103,9 @@ def everything_asked_for(app: App) -> None:
     images.grant_pull(role)
     images.grant_push(role)
     images.grant_delete(role)
-    queue = sqs.Queue(stack, "Queue", enforce_ssl=True)
-    images.on_image_pushed("Pushed", target=targets.SqsQueue(queue), tag_prefixes=["prod-"])
-    images.on_scan_completed("Scanned", target=targets.SqsQueue(queue), severity=ScanSeverity.MEDIUM)
+    queue = events_queue(stack)
+    images.on_image_pushed("Pushed", target=queue, tag_prefixes=["prod-"])
+    images.on_scan_completed("Scanned", target=queue, severity=ScanSeverity.MEDIUM)
 
 
 def everything_waived(app: App) -> None:
@@ -296,14 +302,22 @@ def batch_with_everything_asked_for(app: App) -> None:
         job.grant_submit(role, share="research")
         job.grant_terminate(role)
         job.grant_describe(role)
-        job.on_state_change("Failures", target=targets.SqsQueue(jobs_queue(stack)))
+        job.on_state_change("Failures", target=events_queue(stack))
         schedule = scheduler.ScheduleExpression.rate(Duration.days(1))
         job.add_schedule("Daily", schedule=schedule, array_size=10, share="teamblue")
 
 
-def jobs_queue(stack: Stack) -> sqs.Queue:
-    found = stack.node.try_find_child("Events")
-    return found if isinstance(found, sqs.Queue) else sqs.Queue(stack, "Events", enforce_ssl=True)
+def events_queue(stack: Stack) -> targets.SqsQueue:
+    """One queue for the events of a stack, with dead letters of which an alarm tells."""
+    found = stack.node.try_find_child("Events"), stack.node.try_find_child("Undelivered")
+    if isinstance(found[0], sqs.Queue) and isinstance(found[1], sqs.Queue):
+        return targets.SqsQueue(found[0], dead_letter_queue=found[1])
+    queue, dead = (sqs.Queue(stack, id, enforce_ssl=True) for id in ("Events", "Undelivered"))
+    metric = dead.metric_approximate_number_of_messages_visible()
+    alarm = cloudwatch.Alarm(stack, "UndeliveredAlarm", metric=metric, threshold=1, evaluation_periods=1)
+    topic = sns.Topic.from_topic_arn(stack, "People", stack.format_arn(service="sns", resource="people"))
+    alarm.add_alarm_action(actions.SnsAction(topic))
+    return targets.SqsQueue(queue, dead_letter_queue=dead)
 
 
 def batch_on_instances(app: App) -> None:
@@ -371,6 +385,94 @@ def batch_in_china(app: App) -> None:
     job.add_schedule("Daily", schedule=scheduler.ScheduleExpression.rate(Duration.days(1)))
 
 
+def _pipeline(stack: Stack, **arguments: Any) -> S3BatchPipeline:
+    image = SecureEcrRepository(stack, "Images").image(digest=DIGEST)
+    return S3BatchPipeline(stack, "Scans", network=PrivateNetwork(stack, "Network"), image=image, **arguments)
+
+
+def pipeline_defaults(app: App) -> None:
+    _pipeline(Stack(app, "Pipeline"))
+
+
+def pipeline_with_everything_asked_for(app: App) -> None:
+    stack = Stack(app, "PipelineOfAll", env=_SOMEWHERE)
+    key = kms.Key(stack, "Key", enable_key_rotation=True)
+    topic = sns.Topic(stack, "Topic", master_key=key, enforce_ssl=True)
+    secret = secretsmanager.Secret(stack, "Secret", encryption_key=key)
+    pipeline = _pipeline(
+        stack,
+        accept=Accept(prefix="scans/in/", suffixes=(".csv", ".json"), max_size=Size.gibibytes(1)),
+        critical=True,
+        command=["transform"],
+        vcpus=2,
+        memory=Size.gibibytes(8),
+        timeout=Duration.hours(2),
+        retries=Retries(attempts=5, exit_codes=[75]),
+        lease=Duration.hours(3),
+        environment={"LEVEL": "info"},
+        secrets={"PASSWORD": secret},
+        services=["sqs"],
+        scratch=["/scratch"],
+        ephemeral_storage=Size.gibibytes(50),
+        malware_scan=True,
+        max_concurrency=10,
+        keep=Duration.days(400),
+        limits=PipelineLimits(refused=10, duplicates=500, age=Duration.hours(12)),
+        topic=topic,
+        encryption_key=key,
+        log_retention=logs.RetentionDays.FIVE_YEARS,
+    )
+    for told in (topic, sns.Topic(stack, "Other", master_key=key, enforce_ssl=True)):
+        pipeline.on_failure(told)
+    role = iam.Role(stack, "Partner", assumed_by=iam.ServicePrincipal("transfer.amazonaws.com"))
+    pipeline.grant_upload(role)
+    pipeline.grant_upload(role, prefix="scans/in/partner/")
+    pipeline.grant_upload(iam.Role.from_role_arn(stack, "There", f"arn:{Aws.PARTITION}:iam::{OTHER_ACCOUNT}:role/them"))
+    pipeline.grant_read_results(role)
+
+
+def pipelines_on_one_bucket(app: App) -> None:
+    stack = Stack(app, "Pipelines")
+    network, image = PrivateNetwork(stack, "Network"), SecureEcrRepository(stack, "Images").image(digest=DIGEST)
+    jobs = LeastPrivilegeBatchEnv(stack, "Jobs", network=network, shares=[Share(identifier="scans")])
+    jobs.add_output_bucket()
+    made: list[S3BatchPipeline] = []
+    for id in ("First", "Second"):
+        accept = Accept(prefix=f"{id.lower()}/")
+        bucket = made[0].input_bucket if made else None
+        arguments: dict[str, Any] = {"network": network, "image": image, "jobs": jobs, "share": "scans"}
+        made.append(S3BatchPipeline(stack, id, accept=accept, input_bucket=bucket, **arguments))
+
+
+def pipeline_over_stacks(app: App) -> None:
+    network = PrivateNetwork(Stack(app, "Network"), "Network")
+    images = SecureEcrRepository(Stack(app, "Images"), "Images")
+    jobs = _jobs(Stack(app, "Batch"), network)
+    jobs.add_output_bucket()
+    for id in ("Orders", "Payments"):
+        image = images.image(digest=DIGEST)
+        pipeline = S3BatchPipeline(Stack(app, id), f"{id}Files", network=network, image=image, jobs=jobs)
+        pipeline.on_failure(pipeline.topic)
+
+
+def pipeline_waived(app: App) -> None:
+    reason = "a study of ours that nobody relies on, and that is gone next week"
+    waivers = [Waiver(rule, reason=reason) for rule in ("SC-DEL-01", "SC-KMS-01")]
+    _pipeline(Stack(app, "PipelineWaived"), waivers=waivers)
+
+
+def pipeline_in_govcloud(app: App) -> None:
+    stack = Stack(app, "GovPipeline", env=Environment(account=ACCOUNT, region=GOVCLOUD))
+    pipeline = _pipeline(stack, malware_scan=True)
+    pipeline.on_failure(pipeline.topic)
+
+
+def pipeline_in_china(app: App) -> None:
+    stack = Stack(app, "ChinaPipeline", env=Environment(account=ACCOUNT, region="cn-north-1"))
+    pipeline = _pipeline(stack)
+    pipeline.on_failure(pipeline.topic)
+
+
 def reference_stacks(app: App) -> None:
     build_reference(app, Options())
 
@@ -413,6 +515,13 @@ _BUILDERS: tuple[Callable[[App], None], ...] = (
     batch_waived,
     batch_in_govcloud,
     batch_in_china,
+    pipeline_defaults,
+    pipeline_with_everything_asked_for,
+    pipelines_on_one_bucket,
+    pipeline_over_stacks,
+    pipeline_waived,
+    pipeline_in_govcloud,
+    pipeline_in_china,
     reference_stacks,
     reference_stacks_in_an_organization,
 )

@@ -13,11 +13,14 @@ import pytest
 from aws_cdk import Stack
 
 from secure_containers import (
+    Accept,
     AuditBaseline,
     BatchJob,
     EcrImage,
     LeastPrivilegeBatchEnv,
+    PipelineLimits,
     PrivateNetwork,
+    S3BatchPipeline,
     SecureEcrRepository,
     TagScheme,
     Waiver,
@@ -78,6 +81,9 @@ def test_python_of_pages_runs(page: Path, tmp_path: Path) -> None:
         PrivateNetwork,
         AuditBaseline,
         LeastPrivilegeBatchEnv,
+        S3BatchPipeline,
+        Accept,
+        PipelineLimits,
         TagScheme,
         Waiver,
         conformance_pack_template,
@@ -89,6 +95,7 @@ def test_python_of_pages_runs(page: Path, tmp_path: Path) -> None:
                 PrivateNetwork,
                 AuditBaseline,
                 LeastPrivilegeBatchEnv,
+                S3BatchPipeline,
                 BatchJob,
                 EcrImage,
             )

@@ -36,6 +36,15 @@ OWN_CUSTOM_RESOURCES = {
     "Custom::ServiceLinkedRole",
 }
 
+OWN_HANDLERS = {
+    "answer.handler",
+    "handler.handler",
+    *(
+        f"secure_containers.runtime.functions.{name}.handler"
+        for name in ("intake", "notifier", "reconciler", "recorder")
+    ),
+}
+
 
 @cache
 def synthesized(flavour: str) -> tuple[Loaded, dict[str, dict[str, Any]]]:
@@ -81,7 +90,7 @@ def test_no_helper_function_of_cdk_comes_along(flavour: str) -> None:
     } <= OWN_CUSTOM_RESOURCES
     assert not any(resource["Type"] == "AWS::CloudFormation::CustomResource" for resource in resources)
     for function in (resource for resource in resources if resource["Type"] == "AWS::Lambda::Function"):
-        assert function["Properties"]["Handler"] in ("answer.handler", "handler.handler")
+        assert function["Properties"]["Handler"] in OWN_HANDLERS
 
 
 def test_two_syntheses_give_the_same_templates(flavour: str, tmp_path: Path) -> None:

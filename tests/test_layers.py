@@ -20,12 +20,14 @@ MAY_IMPORT = {
     "testing": {"check", "errors", "guidance", "rules"},
     "waivers": {"errors", "guidance", "rules"},
     "validation": {"check", "errors", "guidance", "rules", "waivers"},
-    "constructs": {"errors", "guidance", "rules", "waivers"},
+    "runtime": set[str](),
+    "constructs": {"errors", "guidance", "rules", "runtime", "waivers"},
     "stacks": {"constructs", "errors", "guidance", "library", "validation", "waivers"},
     "app": {"library", "stacks"},
 }
 """From the bottom up. `check` reads templates for the rules, `validation` runs it inside the CDK, and nothing here imports
-`testing`, which is for the tests of users, nor `local`, which runs the stacks on one machine."""
+`testing`, which is for the tests of users, nor `local`, which runs the stacks on one machine. `runtime` goes into functions
+and containers, where nothing else of ours is."""
 FILES = sorted([*(ROOT / "secure_containers").rglob("*.py"), *(ROOT / "stacks").glob("*.py"), ROOT / "app.py"])
 NO_NODE = ("aws_cdk", "cdk_nag", "constructs", "jsii")
 
@@ -78,7 +80,7 @@ def test_imports_run_one_way(path: Path) -> None:
     assert found - {"library"} <= MAY_IMPORT[own], f"{module(path)} imports {found}"
 
 
-@pytest.mark.parametrize("package", ["guidance", "rules", "check", "testing"])
+@pytest.mark.parametrize("package", ["guidance", "rules", "check", "runtime", "testing"])
 def test_what_judges_templates_knows_no_cdk(package: str) -> None:
     for path in (ROOT / "secure_containers" / package).rglob("*.py"):
         assert not {name.split(".")[0] for name in imports(path)} & set(NO_NODE), path
@@ -87,10 +89,23 @@ def test_what_judges_templates_knows_no_cdk(package: str) -> None:
 def test_what_judges_templates_starts_no_node() -> None:
     names = [
         module(path)
-        for package in ("guidance", "rules", "check", "testing")
+        for package in ("guidance", "rules", "check", "runtime", "testing")
         for path in sorted((ROOT / "secure_containers" / package).rglob("*.py"))
     ]
     program = f"import sys\nfor name in {names!r}: __import__(name)\nprint([name for name in {NO_NODE!r} if name in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_containers_program_needs_boto3_only() -> None:
+    program = (
+        "import sys\nbefore = set(sys.modules)\nimport boto3.dynamodb.types, boto3.session\nof_boto3 = set(sys.modules)\n"
+        "import secure_containers.runtime.job, secure_containers.runtime.ledger\n"
+        "own = {*sys.stdlib_module_names, 'secure_containers'} | {name.split('.')[0] for name in of_boto3}\n"
+        "print(sorted({name.split('.')[0] for name in sys.modules} - own))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
     )

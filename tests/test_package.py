@@ -26,7 +26,13 @@ def python(code: str) -> str:
 
 @pytest.mark.parametrize(
     "module",
-    ["secure_containers", "secure_containers.check.cli", "secure_containers.rules", "secure_containers.guidance"],
+    [
+        "secure_containers",
+        "secure_containers.check.cli",
+        "secure_containers.guidance",
+        "secure_containers.rules",
+        "secure_containers.runtime.job",
+    ],
 )
 def test_importing_starts_no_node(module: str) -> None:
     assert python(f"import sys, {module}; print('jsii' in sys.modules)") == "False"
@@ -77,6 +83,16 @@ def test_the_wheel_holds_the_library_its_types_and_its_data(tmp_path: Path) -> N
 def test_it_needs_the_cdk_and_a_reader_of_yaml_only() -> None:
     needed = {re.split(r"[<>=]", each)[0] for each in PROJECT["project"]["dependencies"]}
     assert needed == {"aws-cdk-lib", "cdk-nag", "constructs", "PyYAML"}
+
+
+def test_what_functions_are_packed_with_is_needed_by_pipelines_alone() -> None:
+    (needed,) = PROJECT["project"]["optional-dependencies"]["pipeline"]
+    assert needed.startswith("aws-lambda-powertools[tracer]")
+    names = ", ".join(secure_containers.__all__)
+    code = (
+        f"import sys; sys.modules['aws_lambda_powertools'] = None; from secure_containers import {names}; print('done')"
+    )
+    assert python(code) == "done"
 
 
 def test_json_is_checked_without_the_reader_of_yaml() -> None:

@@ -37,6 +37,7 @@ STATEFUL = (
     "AWS::Batch::ComputeEnvironment",
     "AWS::Batch::JobQueue",
     "AWS::CloudTrail::Trail",
+    "AWS::DynamoDB::Table",
     "AWS::EC2::Subnet",
     "AWS::EC2::VPC",
     "AWS::ECR::Repository",
@@ -235,7 +236,7 @@ def run_app(tmp_path: Path, **context: str) -> subprocess.CompletedProcess[str]:
 def test_the_app_synthesizes_without_credentials(tmp_path: Path) -> None:
     done = run_app(tmp_path)
     assert done.returncode == 0, done.stderr
-    for name in ("AccountAudit", "BatchJobs", "ImageRepositories", "Network"):
+    for name in ("AccountAudit", "BatchJobs", "CsvPipeline", "ImageRepositories", "Network"):
         assert (tmp_path / "out" / f"{name}.template.json").is_file()
 
 

@@ -30,7 +30,7 @@ from secure_containers.keys import WRITE, use_key
 from secure_containers.packaging import function_code
 from secure_containers.pipeline.settings import l1_of
 from secure_containers.runtime.terms import BY_STATUS
-from secure_containers.waivers import Waiver, waive
+from secure_containers.waivers import waive
 
 if TYPE_CHECKING:
     from secure_containers.batch import BatchJob
@@ -265,11 +265,11 @@ class Notifier(Construct):
         )
         # By the L1: the L2 would give the role an inline policy.
         l1_of(changes).add_property_override("DestinationConfig.OnFailure.Destination", undelivered.queue_arn)
-        reason = "Lambda itself writes there what the function could not handle; its code calls Amazon SNS alone"
-        waive(self.function, Waiver("SC-NET-01[sqs]", reason=reason))
 
     def add(self, topic: sns.ITopic) -> None:
         """Tell one more topic."""
+        if topic.topic_arn in self._topics:
+            return  # it would hear of everything twice
         self._topics.append(topic.topic_arn)
         self.function.add_environment("TOPICS", ",".join(self._topics))
         publish = iam.PolicyStatement(actions=["sns:Publish"], resources=[topic.topic_arn])
@@ -308,6 +308,7 @@ def function_of(
         handler=f"{_HANDLERS}.{module}.handler",
         key=plant.key,
         environment={
+            "POWERTOOLS_LOG_LEVEL": "INFO",
             "POWERTOOLS_METRICS_NAMESPACE": plant.namespace,
             "POWERTOOLS_SERVICE_NAME": "pipeline",
             **environment,

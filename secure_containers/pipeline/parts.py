@@ -63,6 +63,8 @@ class Accept:
             problem: str | None = "not known at synthesis"
         elif not self.prefix:
             problem = "empty"
+        elif not self.prefix.isascii():
+            problem = "policies and templates take ASCII only"
         else:
             problem = key_problem(f"{self.prefix}x")  # a prefix may end with a slash, which no object may
         if problem is not None:

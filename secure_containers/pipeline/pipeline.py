@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -31,7 +32,16 @@ from secure_containers.network import PrivateNetwork
 from secure_containers.pipeline.functions import Consumer, Notifier, Plant, Reconciler, let_submit
 from secure_containers.pipeline.malware import CLEAN, SCAN_TAG, MalwareScan
 from secure_containers.pipeline.parts import Accept, PipelineLimits
-from secure_containers.pipeline.settings import check_bucket, check_pipeline, check_prefix, check_table, claim_prefix
+from secure_containers.pipeline.settings import (
+    check_bucket,
+    check_carrier,
+    check_overlap,
+    check_pipeline,
+    check_prefix,
+    check_table,
+    claim_prefix,
+    undone_if_refused,
+)
 from secure_containers.pipeline.stores import input_bucket as new_input_bucket
 from secure_containers.pipeline.stores import results_table as new_results_table
 from secure_containers.pipeline.watch import PipelineWatch
@@ -53,7 +63,7 @@ _TYPES: Final = (
 )
 """What a waiver of the pipeline can be about."""
 _ENVIRONMENT_TOO: Final = ("SC-DEL-01", "SC-KMS-01")
-"""Rules whose waivers the environment heeds that the pipeline makes."""
+"""Rules whose waivers the environment heeds that the pipeline makes, and records: the keys are its own."""
 _UPLOAD: Final = ("s3:AbortMultipartUpload", "s3:PutObject")
 _READ_RESULTS: Final = ("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query")
 _MARGIN: Final = Duration.minutes(10)
@@ -214,80 +224,80 @@ class S3BatchPipeline(Construct):
         accept = accept or Accept()
         if input_bucket is not None:
             check_bucket(path, scope, input_bucket)
-            claim_prefix(path, scope, input_bucket, accept.prefix)
+            check_overlap(path, scope, input_bucket, accept.prefix)
         if results_table is not None:
             check_table(path, scope, results_table)
         super().__init__(scope, id)
         log_by_bucket_policy(self)
-        try:
+        with undone_if_refused(scope, id):
             off = DefaultsOff(self, path, waivers, types=_TYPES)
-        except ValueError:
-            scope.node.try_remove_child(id)  # a wrong argument leaves nothing behind
-            raise
-        removal = RemovalPolicy.DESTROY if off.waived("SC-DEL-01") else RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
-        self._accept, self._scanned = accept, malware_scan
-        self.jobs = jobs or LeastPrivilegeBatchEnv(
-            self,
-            "Jobs",
-            network=network,
-            topic=topic,
-            encryption_key=encryption_key,
-            log_retention=log_retention,
-            waivers=[waiver for waiver in waivers if waiver.id in _ENVIRONMENT_TOO],
-        )
-        if jobs is None:
-            self.jobs.add_output_bucket()
-        self.encryption_key, self.topic = encryption_key or self.jobs.encryption_key, self.jobs.topic
-        self.input_bucket = input_bucket or new_input_bucket(self, "Uploads", key=self.encryption_key, removal=removal)
-        self.results_table = results_table or new_results_table(
-            self, "Results", key=self.encryption_key, off=off, removal=removal
-        )
-        lease = lease or timeout.plus(_MARGIN)
-        self.job = self.jobs.add_job(
-            "Transform" if jobs is None else f"{id}Transform",
-            scope=self,
-            image=image,
-            critical=critical,
-            command=[*command, "Ref::key", "Ref::version"],
-            parameters=dict.fromkeys(("bucket", "key", "version", "correlation_id"), "none"),
-            vcpus=vcpus,
-            memory=memory,
-            timeout=timeout,
-            retries=retries,
-            environment={
-                **(environment or {}),
-                "INPUT_BUCKET": self.input_bucket.bucket_name,
-                "KEEP_SECONDS": str(int(keep.to_seconds())),
-                "LARGEST_OBJECT": str(accept.acceptance().largest),
-                "LEASE_SECONDS": str(int(lease.to_seconds())),
-                "RESULTS_TABLE": self.results_table.table_name,
-            },
-            secrets=secrets,
-            services=["dynamodb", "s3", *services],
-            user=user,
-            scratch=scratch,
-            ephemeral_storage=ephemeral_storage,
-        )
-        namespace = Names.unique_resource_name(self, max_length=_LONGEST_NAMESPACE, separator="-")
-        self._plant = Plant(
-            network=network,
-            key=self.encryption_key,
-            bucket=self.input_bucket,
-            table=self.results_table,
-            job=self.job,
-            acceptance=accept.acceptance(),
-            share=share,
-            keep=keep,
-            retention=log_retention,
-            removal=removal,
-            namespace=f"SecureContainers/Pipeline/{namespace}",
-            new_bucket=input_bucket is None,
-            scanned=malware_scan,
-        )
-        self._let_work()
-        self._notifier: Notifier | None = None
-        self._build(limits or PipelineLimits(), timeout, max_concurrency)
-        off.apply()
+            removal = RemovalPolicy.DESTROY if off.waived("SC-DEL-01") else RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
+            self._accept, self._scanned = accept, malware_scan
+            self.jobs = jobs or LeastPrivilegeBatchEnv(
+                self,
+                "Jobs",
+                network=network,
+                topic=topic,
+                encryption_key=encryption_key,
+                log_retention=log_retention,
+                waivers=[waiver for waiver in waivers if waiver.id in _ENVIRONMENT_TOO],
+            )
+            if jobs is None:
+                self.jobs.add_output_bucket()
+            self.encryption_key, self.topic = encryption_key or self.jobs.encryption_key, self.jobs.topic
+            self.input_bucket = input_bucket or new_input_bucket(
+                self, "Uploads", key=self.encryption_key, removal=removal
+            )
+            self.results_table = results_table or new_results_table(
+                self, "Results", key=self.encryption_key, waivers=waivers, removal=removal
+            )
+            lease = lease or timeout.plus(_MARGIN)
+            self.job = self.jobs.add_job(
+                "Transform" if jobs is None else f"{''.join(filter(str.isalnum, id))}Transform",
+                scope=self,
+                image=image,
+                critical=critical,
+                command=[*command, "Ref::key", "Ref::version"],
+                parameters=dict.fromkeys(("bucket", "key", "version", "correlation_id"), "none"),
+                vcpus=vcpus,
+                memory=memory,
+                timeout=timeout,
+                retries=retries,
+                environment={
+                    **(environment or {}),
+                    "INPUT_BUCKET": self.input_bucket.bucket_name,
+                    "KEEP_SECONDS": str(int(keep.to_seconds())),
+                    "LARGEST_OBJECT": str(accept.acceptance().largest),
+                    "LEASE_SECONDS": str(int(lease.to_seconds())),
+                    "RESULTS_TABLE": self.results_table.table_name,
+                },
+                secrets=secrets,
+                services=["dynamodb", "s3", *services],
+                user=user,
+                scratch=scratch,
+                ephemeral_storage=ephemeral_storage,
+            )
+            namespace = Names.unique_resource_name(self, max_length=_LONGEST_NAMESPACE, separator="-")
+            self._plant = Plant(
+                network=network,
+                key=self.encryption_key,
+                bucket=self.input_bucket,
+                table=self.results_table,
+                job=self.job,
+                acceptance=accept.acceptance(),
+                share=share,
+                keep=keep,
+                retention=log_retention,
+                removal=removal,
+                namespace=f"SecureContainers/Pipeline/{namespace}",
+                new_bucket=input_bucket is None,
+                scanned=malware_scan,
+            )
+            self._let_work()
+            self._notifier: Notifier | None = None
+            self._build(limits or PipelineLimits(), timeout, max_concurrency)
+            waive(self, *(waiver for waiver in waivers if waiver.id not in _ENVIRONMENT_TOO))
+        claim_prefix(path, self, self.input_bucket, accept.prefix)
 
     def grant_upload(self, grantee: iam.IGrantable, *, prefix: str | None = None) -> None:
         """Let somebody upload, and no more: not read, list or delete. Who uploads over an object adds a version.
@@ -313,6 +323,7 @@ class S3BatchPipeline(Construct):
         if account not in (None, stack.account) and not Token.is_unresolved(account):
             self._let_in(path, principal, below)
             return
+        check_carrier(path, principal)
         reason = "names of uploads are not known before; the prefix is what this principal may write below"
         grant_apart(
             grantee,
@@ -331,7 +342,9 @@ class S3BatchPipeline(Construct):
         Raises:
             ValueError: the grantee is of another account: give it a role here.
         """
-        check_grantee(f"{self.node.path}: grant_read_results", grantee, self)
+        path = f"{self.node.path}: grant_read_results"
+        check_grantee(path, grantee, self)
+        check_carrier(path, grantee.grant_principal)
         table, stack = self.results_table, Stack.of(self)
         bucket, prefix = self._outputs()
         below = bucket.arn_for_objects(f"{prefix}*")
@@ -512,5 +525,5 @@ class S3BatchPipeline(Construct):
 
     def _id(self, prefix: str | None = None) -> str:
         """What a policy of this pipeline is called on a grantee."""
-        name = Names.unique_resource_name(self, max_length=100)
-        return f"{name}{''.join(filter(str.isalnum, prefix or ''))}"
+        digest = hashlib.sha256(prefix.encode()).hexdigest()[:8] if prefix else ""
+        return f"{Names.unique_resource_name(self, max_length=100)}{digest}"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from aws_cdk import CfnResource, Duration, Stack, Token
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import Construct, IConstruct
@@ -69,7 +72,7 @@ def check_pipeline(path: str, **given: Any) -> None:
             "encryption_key": ("key_arn", "a key", 'kms.Key.from_key_arn(self, "Imported", "arn:...")'),
         },
     )
-    for argument in ("network", "image"):
+    for argument in ("network", "image", "retries", "keep"):
         if given[argument] is None:
             raise invalid(path, argument, None, allowed=f"a value for {argument}", write=f"{argument}=...")
     _check_image(path, given["image"])
@@ -79,7 +82,7 @@ def check_pipeline(path: str, **given: Any) -> None:
     if 75 not in given["retries"].exit_codes:
         allowed = "exit codes with 75, by which the job library asks to be tried again"
         raise invalid(path, "retries", given["retries"], allowed=allowed, write="Retries(attempts=3, exit_codes=[75])")
-    _check_jobs(path, given["jobs"], given["topic"], given["share"])
+    _check_jobs(path, given["jobs"], given["topic"], given["share"], given["waivers"])
 
 
 def check_bucket(path: str, scope: Construct, bucket: s3.IBucket) -> None:
@@ -107,10 +110,9 @@ def check_bucket(path: str, scope: Construct, bucket: s3.IBucket) -> None:
             )
 
 
-def claim_prefix(path: str, scope: Construct, bucket: s3.IBucket, prefix: str) -> None:
-    """Take a prefix of a bucket for one pipeline: of two that overlap each would refuse what is the other's."""
-    taken = _PREFIXES.setdefault(scope.node.root, {}).setdefault(bucket.bucket_name, {})
-    for other, owner in taken.items():
+def check_overlap(path: str, scope: Construct, bucket: s3.IBucket, prefix: str) -> None:
+    """Refuse a prefix that overlaps another pipeline's: each would refuse what is the other's."""
+    for other, owner in _taken(scope, bucket).items():
         if other.startswith(prefix) or prefix.startswith(other):
             raise invalid(
                 path,
@@ -119,12 +121,19 @@ def claim_prefix(path: str, scope: Construct, bucket: s3.IBucket, prefix: str) -
                 allowed=f"a prefix that does not overlap {other!r} of {owner}, on the same bucket",
                 write='Accept(prefix="another/")',
             )
-    taken[prefix] = path
+
+
+def claim_prefix(path: str, scope: Construct, bucket: s3.IBucket, prefix: str) -> None:
+    """Take a prefix of a bucket for one pipeline."""
+    _taken(scope, bucket)[prefix] = path
 
 
 def check_table(path: str, scope: Construct, table: dynamodb.ITable) -> None:
     """Refuse a table with other keys, as far as that can be seen."""
-    _check_home(path, scope, "results_table", table)
+    arn = table.table_arn
+    # What the CDK says of the home of a table that is imported by its ARN is the stack's own.
+    also = () if Token.is_unresolved(arn) else (arn.split(":")[4], arn.split(":")[3])
+    _check_home(path, scope, "results_table", table, also)
     l1 = table.node.default_child if isinstance(table, dynamodb.Table) else None
     if not isinstance(l1, dynamodb.CfnTable):
         return
@@ -139,6 +148,28 @@ def check_table(path: str, scope: Construct, table: dynamodb.ITable) -> None:
             allowed=f"a table with the keys object and version, and the index {BY_STATUS} by status and received_at",
             write="results_table of another pipeline, or leave it out",
         )
+
+
+def check_carrier(path: str, principal: object) -> None:
+    """Refuse a principal that no policy can be attached to, such as a service: a grant would give it nothing."""
+    if isinstance(principal, iam.PrincipalBase):
+        raise invalid(
+            path,
+            "grantee",
+            type(principal).__name__,
+            allowed="a role, a user or a group, or what has one",
+            write='iam.Role.from_role_arn(self, "Partner", "arn:...")',
+        )
+
+
+@contextmanager
+def undone_if_refused(scope: Construct, id: str) -> Iterator[None]:
+    """Leave nothing behind of a construct if an argument, or what is installed, turns out to be wrong meanwhile."""
+    try:
+        yield
+    except (ImportError, ValueError):
+        scope.node.try_remove_child(id)
+        raise
 
 
 def check_prefix(path: str, prefix: object, accept: Accept) -> str:
@@ -192,13 +223,18 @@ def _check_numbers(path: str, concurrency: object) -> None:
 
 
 def _check_environment(path: str, environment: Any) -> None:
+    if environment is not None and not isinstance(environment, Mapping):
+        allowed = "variables and their values"
+        raise invalid(path, "environment", environment, allowed=allowed, write='environment={"LEVEL": "info"}')
     double = next((name for name in environment or {} if name in VARIABLES), None)
     if double is not None:
         allowed = f"names other than {', '.join(VARIABLES)}, which the pipeline sets"
         raise invalid(path, "environment", double, allowed=allowed, write='environment={"LEVEL": "info"}')
 
 
-def _check_jobs(path: str, jobs: LeastPrivilegeBatchEnv | None, topic: object, share: object) -> None:
+def _check_jobs(
+    path: str, jobs: LeastPrivilegeBatchEnv | None, topic: object, share: object, waivers: Sequence[Waiver]
+) -> None:
     if jobs is None:
         if share is not None:
             allowed = "for an environment with shares only"
@@ -212,15 +248,24 @@ def _check_jobs(path: str, jobs: LeastPrivilegeBatchEnv | None, topic: object, s
             allowed="an environment with an output bucket, for results that are too large for the table",
             write="jobs.add_output_bucket() before the pipeline",
         )
+    if share is None and jobs.standard_queue.scheduling_policy_arn is not None:
+        allowed = "a share of the environment, without which AWS Batch refuses every job"
+        raise invalid(path, "share", share, allowed=allowed, write='share="research"')
+    of_keys = next((waiver.rule for waiver in waivers if waiver.id == "SC-KMS-01"), None)
+    if of_keys is not None:
+        allowed = "no waiver about keys, which are those of the environment"
+        raise invalid(path, "waivers", of_keys, allowed=allowed, write="LeastPrivilegeBatchEnv(..., waivers=[...])")
     if topic is not None:
         allowed = "left out, since alarms go to the topic of the environment"
         raise invalid(path, "topic", topic, allowed=allowed, write="LeastPrivilegeBatchEnv(..., topic=topic)")
 
 
-def _check_home(path: str, scope: Construct, argument: str, resource: Any) -> None:
+def _check_home(path: str, scope: Construct, argument: str, resource: Any, also: Sequence[str] = ()) -> None:
     """Refuse what is in another account or Region, from where neither events nor endpoints lead here."""
     here = Stack.of(scope)
-    for got, own in ((resource.env.account, here.account), (resource.env.region, here.region)):
+    for got, own in zip(
+        (resource.env.account, resource.env.region, *also), (here.account, here.region) * 2, strict=False
+    ):
         if got != own and not Token.is_unresolved(got) and not Token.is_unresolved(own):
             raise invalid(
                 path,
@@ -229,6 +274,11 @@ def _check_home(path: str, scope: Construct, argument: str, resource: Any) -> No
                 allowed=f"one of the stack's own account and Region, here {own}",
                 write="a pipeline in a stack there, or replication to here",
             )
+
+
+def _taken(scope: Construct, bucket: s3.IBucket) -> dict[str, str]:
+    """The prefixes of a bucket that pipelines of the app have, with their paths."""
+    return _PREFIXES.setdefault(scope.node.root, {}).setdefault(bucket.bucket_name, {})
 
 
 def l1_of(construct: IConstruct) -> CfnResource:

@@ -6,7 +6,9 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/best-practices-
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, Final
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
@@ -17,7 +19,7 @@ from constructs import Construct
 from secure_containers.buckets import access_log_bucket, private_bucket
 from secure_containers.pipeline.settings import l1_of
 from secure_containers.runtime.terms import BY_STATUS
-from secure_containers.waivers import DefaultsOff, Waiver, waive
+from secure_containers.waivers import Waiver, waive
 
 _MOST_WRITES: Final = 1000
 """Request units in a second: what one partition takes, and as many are of one status."""
@@ -26,6 +28,7 @@ _IN_INDEX: Final = (
     *("changed_at", "claim", "correlation_id", "job_id", "job_name", "lease_until"),
     *("reason", "result_location", "size"),
 )
+_UNPROTECTED: Final = "SC-DDB-01[DeletionProtectionEnabled]"
 _OLD_VERSIONS: Final = Duration.days(90)
 _NOT_IN_A_PLAN: Final = Waiver(
     "NIST.800.53.R5-DynamoDBInBackupPlan",
@@ -55,16 +58,19 @@ def input_bucket(
         removal=removal,
     )
     # By the L1: the L2 would bring a function of its own for it.
-    enabled = {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
-    l1_of(bucket).add_property_override("NotificationConfiguration", enabled)
+    l1: Any = l1_of(bucket)
+    l1.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
+        event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
+    )
     return bucket
 
 
 def results_table(
-    scope: Construct, id: str, *, key: kms.IKey, off: DefaultsOff, removal: RemovalPolicy
+    scope: Construct, id: str, *, key: kms.IKey, waivers: Iterable[Waiver], removal: RemovalPolicy
 ) -> dynamodb.Table:
     """The table of items: one for each version of an object, and an index by status and time."""
     text = dynamodb.AttributeType.STRING
+    unprotected = [waiver for waiver in waivers if waiver.id == "SC-DEL-01"]
     table = dynamodb.Table(
         scope,
         id,
@@ -78,7 +84,7 @@ def results_table(
         point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
             point_in_time_recovery_enabled=True
         ),
-        deletion_protection=not off.waived("SC-DEL-01"),
+        deletion_protection=not unprotected,
         time_to_live_attribute="expires_at",
         stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES,
         removal_policy=removal,
@@ -93,5 +99,5 @@ def results_table(
         max_read_request_units=_MOST_READS,
         max_write_request_units=_MOST_WRITES,
     )
-    waive(table, _NOT_IN_A_PLAN)
+    waive(table, _NOT_IN_A_PLAN, *(replace(each, rule=_UNPROTECTED) for each in unprotected))
     return table

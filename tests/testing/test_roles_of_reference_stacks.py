@@ -11,6 +11,7 @@ import pytest
 from app import build
 from secure_containers.testing import Allow, assert_denied, assert_only_allows
 from stacks.options import Options
+from tests.pipeline.intended import PipelineRoles
 from tests.support import ORGANIZATION, new_app, of_type, synthesized
 
 LOGIN = Allow("ecr:GetAuthorizationToken", "*")
@@ -79,6 +80,8 @@ NETWORK: Mapping[str, Intended] = {
     ],
 }
 
+FILES = PipelineRoles(id="Files", kind="CsvPipeline-Files-Transform-4C7C3D18")
+
 ROLES: Mapping[str, Mapping[str, Intended]] = {
     "ImageRepositories": {
         "Publisher": [LOGIN, pull("BaseImagesRepository"), push("ApplicationRepository")],
@@ -108,6 +111,25 @@ ROLES: Mapping[str, Mapping[str, Intended]] = {
                 conditions={"StringEquals": {"aws:ResourceTag/batch-job-kind": "BatchJobs-Render-C45B0DF3"}},
             ),
             Allow(["batch:DescribeJobs", "batch:ListJobs"], "*"),
+        ],
+    },
+    "CsvPipeline": {
+        **NETWORK,
+        **FILES.by_role(),
+        "FilesNotifierRole": FILES.notifier("FilesJobsTopic", "FilesJobsTopicKey"),
+        "FilesTransformExecutionRole": [LOGIN, pull("ImagesRepository"), write_logs("FilesTransformLogs")],
+        "Partner": [
+            Allow(["s3:AbortMultipartUpload", "s3:PutObject"], "${FilesUploads.Arn}/uploads/*"),
+            FILES.key("s3", "kms:Decrypt", "kms:GenerateDataKey"),
+        ],
+        "Analyst": [
+            Allow(
+                ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"],
+                ["${FilesResults.Arn}", "${FilesResults.Arn}/index/by-status"],
+            ),
+            Allow("s3:GetObject", "${FilesJobsOutputs.Arn}/Jobs/Transform/*"),
+            FILES.key("dynamodb"),
+            FILES.key("s3"),
         ],
     },
     "AccountAudit": {

@@ -9,6 +9,7 @@ from aws_cdk import Names
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from secure_containers.errors import invalid
 from secure_containers.waivers import Waiver, waive
 
 
@@ -40,3 +41,15 @@ def grant_apart(
     elif home.node.try_find_child(id) is None:
         policy = iam.Policy(home, id, statements=statements, roles=[principal])
         waive(policy, *waivers)
+
+
+def check_carrier(path: str, principal: object) -> None:
+    """Refuse a principal that no policy can be attached to, such as a service: a grant would give it nothing."""
+    if isinstance(principal, iam.PrincipalBase):
+        raise invalid(
+            path,
+            "grantee",
+            type(principal).__name__,
+            allowed="a role, a user or a group, or what has one",
+            write='iam.Role.from_role_arn(self, "Partner", "arn:...")',
+        )

@@ -25,6 +25,7 @@ from secure_containers.batch.parts import (
 from secure_containers.batch.platforms import Ec2, Eks, Fargate, Platform
 from secure_containers.ecr import EcrImage
 from secure_containers.errors import check_arguments, check_type, invalid
+from secure_containers.grants import check_carrier
 from secure_containers.network import PrivateNetwork
 from secure_containers.network.endpoints import known_service
 from secure_containers.rules.credentials import credential_in
@@ -209,14 +210,15 @@ def check_schedule(path: str, id: str, schedule: object, job: Construct) -> None
 
 
 def check_grantee(path: str, grantee: iam.IGrantable, job: Construct) -> None:
-    """Refuse a principal of another account: AWS Batch has no resource policies, so nothing here could let it in."""
+    """Refuse a principal of another account: AWS Batch has no resource policies, so nothing here could let it in; and
+    one that no policy can be attached to."""
     account, own = grantee.grant_principal.principal_account, Stack.of(job).account
-    if account is None or account == own or Token.is_unresolved(account) or Token.is_unresolved(own):
-        return
-    allowed = f"a role of this account, {own}: AWS Batch has no resource policies"
-    raise invalid(
-        path, "grantee", f"a principal of {account}", allowed=allowed, write="a role here, which that one takes"
-    )
+    if account not in (None, own) and not Token.is_unresolved(account) and not Token.is_unresolved(own):
+        allowed = f"a role of this account, {own}: AWS Batch has no resource policies"
+        raise invalid(
+            path, "grantee", f"a principal of {account}", allowed=allowed, write="a role here, which that one takes"
+        )
+    check_carrier(path, grantee.grant_principal)
 
 
 def check_array_size(path: str, size: object) -> None:

@@ -26,7 +26,7 @@ from secure_containers.batch.settings import check_grantee
 from secure_containers.buckets import log_by_bucket_policy
 from secure_containers.ecr import EcrImage
 from secure_containers.errors import invalid
-from secure_containers.grants import grant_apart
+from secure_containers.grants import check_carrier, grant_apart
 from secure_containers.keys import WRITE, use_key
 from secure_containers.network import PrivateNetwork
 from secure_containers.pipeline.functions import Consumer, Notifier, Plant, Reconciler, let_submit
@@ -34,7 +34,6 @@ from secure_containers.pipeline.malware import CLEAN, SCAN_TAG, MalwareScan
 from secure_containers.pipeline.parts import Accept, PipelineLimits
 from secure_containers.pipeline.settings import (
     check_bucket,
-    check_carrier,
     check_overlap,
     check_pipeline,
     check_prefix,
@@ -344,7 +343,6 @@ class S3BatchPipeline(Construct):
         """
         path = f"{self.node.path}: grant_read_results"
         check_grantee(path, grantee, self)
-        check_carrier(path, grantee.grant_principal)
         table, stack = self.results_table, Stack.of(self)
         bucket, prefix = self._outputs()
         below = bucket.arn_for_objects(f"{prefix}*")

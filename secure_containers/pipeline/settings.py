@@ -9,7 +9,6 @@ from weakref import WeakKeyDictionary
 
 from aws_cdk import CfnResource, Duration, Stack, Token
 from aws_cdk import aws_dynamodb as dynamodb
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import Construct, IConstruct
@@ -147,18 +146,6 @@ def check_table(path: str, scope: Construct, table: dynamodb.ITable) -> None:
             table.node.path,
             allowed=f"a table with the keys object and version, and the index {BY_STATUS} by status and received_at",
             write="results_table of another pipeline, or leave it out",
-        )
-
-
-def check_carrier(path: str, principal: object) -> None:
-    """Refuse a principal that no policy can be attached to, such as a service: a grant would give it nothing."""
-    if isinstance(principal, iam.PrincipalBase):
-        raise invalid(
-            path,
-            "grantee",
-            type(principal).__name__,
-            allowed="a role, a user or a group, or what has one",
-            write='iam.Role.from_role_arn(self, "Partner", "arn:...")',
         )
 
 

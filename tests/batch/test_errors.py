@@ -303,6 +303,12 @@ class TestMethods:
             with refused("grantee is 'a principal of 444455556666'", "no resource policies"):
                 grant(role)
 
+    def test_a_principal_that_no_policy_can_be_attached_to(self, jobs: Jobs) -> None:
+        job = jobs.add()
+        for grant in (job.grant_submit, job.grant_terminate, job.grant_describe):
+            with refused("grantee is 'ServicePrincipal'", "a role, a user or a group", "from_role_arn"):
+                grant(iam.ServicePrincipal("states.amazonaws.com"))
+
     def test_a_stack_of_another_region(self, app: App) -> None:
         here, there = (
             Stack(app, id, env=Environment(account="111122223333", region=region))

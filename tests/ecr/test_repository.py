@@ -857,7 +857,7 @@ class TestAcrossStacks:
         assert_no_exports(templates)
         assert open_ids(app) == {"SC-ECR-09"}
 
-    @pytest.mark.parametrize("name", ["payments/api", PhysicalName.GENERATE_IF_NEEDED])
+    @pytest.mark.parametrize("name", ["payments/api", PhysicalName.GENERATE_IF_NEEDED], ids=["named", "generated"])
     def test_another_account_and_region(self, app: App, name: str) -> None:
         home = Stack(app, "Home", env=Environment(account=ACCOUNT, region=REGION))
         away = Stack(app, "Away", env=Environment(account=OTHER_ACCOUNT, region="us-east-1"))

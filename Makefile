@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup synth test check format lint types fix docs snapshots benchmark locks clean deploy-local destroy-local test-e2e
+.PHONY: help setup synth test check format lint types fix docs snapshots benchmark load locks clean deploy-local destroy-local test-e2e
 
 PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3.14 python3 2>/dev/null))
 BIN := $(CURDIR)/.venv/bin
@@ -71,6 +71,9 @@ snapshots: setup ## accept the templates of the reference stacks as they are now
 
 benchmark: setup ## measure, and write docs/performance.md
 	@$(RUN) python benchmarks/run.py
+
+load: setup ## 10,000 uploads through the pipeline's code against the emulator, with faults
+	@$(RUN) python benchmarks/load.py
 
 locks: setup ## resolve the dependencies anew
 	@$(RUN) python -m pip install --quiet uv

@@ -16,6 +16,7 @@ from part_batch import measure_batch
 from part_check import checkov_version, install_checkov, measure_check
 from part_imports import measure_imports
 from part_network import measure_network
+from part_pipeline import measure_pipeline
 from part_synth import measure_synth
 
 _PAGE: Final = HERE.parent / "docs" / "performance.md"
@@ -26,7 +27,14 @@ def main() -> None:
     install_checkov()
     before = os.getloadavg()[0]
     began = time.perf_counter()
-    parts = [measure_imports(), measure_synth(), measure_network(), measure_batch(), measure_check()]
+    parts = [
+        measure_imports(),
+        measure_synth(),
+        measure_network(),
+        measure_batch(),
+        measure_pipeline(),
+        measure_check(),
+    ]
     minutes = (time.perf_counter() - began) / 60
     load = f"load average {before:.1f} at the start and {os.getloadavg()[0]:.1f} at the end"
     page = _page(parts, f"{load}; the whole run took {minutes:.1f} minutes")

@@ -249,7 +249,8 @@ class Notifier(Construct):
                 "that it cannot handle",
             },
         )
-        ended = {"NewImage": {"status": {"S": ["FAILED", "REFUSED"]}}}
+        own = {"prefix": f"s3://{plant.bucket.bucket_name}/{plant.acceptance.prefix}"}
+        ended = {"NewImage": {"status": {"S": ["FAILED", "REFUSED"]}, "object": {"S": [own]}}}
         changes = lambda_.EventSourceMapping(
             self,
             "Changes",
@@ -261,7 +262,7 @@ class Notifier(Construct):
             retry_attempts=_STREAM_TRIES,
             max_record_age=Duration.hours(6),
             report_batch_item_failures=True,
-            filters=[{"pattern": json.dumps({"dynamodb": ended})}],
+            filters=[{"pattern": Stack.of(self).to_json_string({"dynamodb": ended})}],
         )
         # By the L1: the L2 would give the role an inline policy.
         l1_of(changes).add_property_override("DestinationConfig.OnFailure.Destination", undelivered.queue_arn)

@@ -112,7 +112,11 @@ class TestOnFailure:
         pipeline.on_failure(pipeline.topic)
         mapping = workshop.one("AWS::Lambda::EventSourceMapping", "ScansNotifier")
         (filter_,) = mapping["FilterCriteria"]["Filters"]
-        assert json.loads(filter_["Pattern"]) == {"dynamodb": {"NewImage": {"status": {"S": ["FAILED", "REFUSED"]}}}}
+        before, bucket, after = filter_["Pattern"]["Fn::Join"][1]
+        assert bucket["Ref"].startswith("ScansUploads")
+        image = json.loads(f"{before}uploads{after}")["dynamodb"]["NewImage"]
+        own = {"prefix": "s3://uploads/uploads/"}  # another pipeline may use the table too
+        assert image == {"status": {"S": ["FAILED", "REFUSED"]}, "object": {"S": [own]}}
         assert mapping["BisectBatchOnFunctionError"] is True
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         assert mapping["MaximumRetryAttempts"] == 10

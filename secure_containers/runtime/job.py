@@ -25,7 +25,7 @@ from urllib.parse import unquote
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 
 from secure_containers.runtime.ledger import Ledger, ObjectVersion, TakenError
 from secure_containers.runtime.terms import Status
@@ -270,9 +270,11 @@ def run(transform: Callable[[InputObject], Mapping[str, Any]]) -> NoReturn:
     signal.signal(signal.SIGTERM, _tell_to_end)
     try:
         job = Job.from_environment()
-    except ValueError:
+    except (ValueError, NoRegionError):
         _log.exception("it was not started as a job of a pipeline")
         sys.exit(ExitCode.MISUSED)
+    except _ToldToEnd:
+        sys.exit(ExitCode.TRY_AGAIN)
     sys.exit(perform(job, transform))
 
 
@@ -366,6 +368,7 @@ def _log_as_json() -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(_AsJson())
     logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.getLogger("botocore").setLevel(logging.WARNING)  # else it tells where it finds endpoints
 
 
 class _AsJson(logging.Formatter):

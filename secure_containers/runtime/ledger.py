@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote, unquote
@@ -91,11 +91,16 @@ class Ledger:
     Args:
         table: the table, as `boto3.resource("dynamodb").Table(name)` gives it.
         keep: how long items without a result are kept.
+        within: what the objects begin with that its caller answers for, as `s3://bucket/prefix`: pipelines may share a
+            table. Left out, all of them.
         clock: what time it is.
     """
 
-    def __init__(self, table: Any, *, keep: timedelta, clock: Clock = lambda: datetime.now(UTC)) -> None:
-        self._table, self._keep, self._clock = table, keep, clock
+    def __init__(
+        self, table: Any, *, keep: timedelta, within: str = "", clock: Clock = lambda: datetime.now(UTC)
+    ) -> None:
+        self._table, self._keep, self._within, self._clock = table, keep, within, clock
+        self._place = {"object": f"reconciler of {within}", "version": "place"}
 
     # What functions do.
 
@@ -139,7 +144,7 @@ class Ledger:
             **version.primary_key,
             "status": Status.REFUSED,
             "reason": reason,
-            "words": words[:_MOST_WORDS],
+            "words": _cut(words),
             "correlation_id": correlation_id,
             "received_at": self._now(),
             "changed_at": self._now(),
@@ -160,7 +165,7 @@ class Ledger:
         version = ObjectVersion.of(item)
         claim = _claim(version, str(item["job_name"]), str(item["correlation_id"]))
         try:
-            self._change(
+            now = self._change(
                 version,
                 {"claim": claim.token, "lease_until": self._in(lease)},
                 where="#status = :claimed AND (attribute_not_exists(claim) OR lease_until < :now)",
@@ -169,7 +174,8 @@ class Ledger:
         except TakenError as taken:
             if taken.item.get("claim") != claim.token:
                 raise
-        return claim
+            now = taken.item
+        return replace(claim, job_name=str(now["job_name"]))  # `item` may be from before `reopen`, if from the index
 
     def give_back(self, claim: Claim) -> None:
         """Let others take a claim at once, since surely no job was submitted for it."""
@@ -201,13 +207,14 @@ class Ledger:
     def ended(self, version: ObjectVersion, job_id: str, job_name: str, *, reason: str, words: str) -> bool:
         """Record that a job has ended, for one that could not do so itself; whether that was so.
 
-        The name tells the job of this claim from one of before `reopen`, of which events may still come.
+        The id tells the job that has the object. Where there is none yet, the name tells the job of this claim from
+        one of before `reopen`, of which events may still come.
         """
         try:
             self._change(
                 version,
-                {"status": Status.FAILED, "job_id": job_id, "reason": reason, "words": words[:_MOST_WORDS]},
-                where=f"{_IS_OPEN} AND job_name = :name AND (attribute_not_exists(job_id) OR job_id = :job)",
+                {"status": Status.FAILED, "job_id": job_id, "reason": reason, "words": _cut(words)},
+                where=f"{_IS_OPEN} AND (job_id = :job OR (attribute_not_exists(job_id) AND job_name = :name))",
                 values={**_OPEN_VALUES, ":name": job_name, ":job": job_id},
                 remove=("lease_until",),
             )
@@ -223,7 +230,7 @@ class Ledger:
         """
         self._change(
             version,
-            {"status": Status.CLAIMED, "job_name": _job_name(version)},
+            {"status": Status.CLAIMED, "job_name": _job_name(version), "expires_at": self._in(self._keep)},
             where="#status = :failed",
             values={":failed": Status.FAILED},
             remove=("claim", "job_id", "attempt", "reason", "words"),
@@ -231,13 +238,14 @@ class Ledger:
 
     def waiting(self, status: Status, *, before: datetime | None = None) -> Iterator[Item]:
         """Items of a status, the one received first at the beginning; they may have changed meanwhile."""
-        condition, values = "#status = :status", {":status": str(status)}
+        condition, values = "#status = :status", {":status": str(status), ":within": self._within}
         if before is not None:
             condition, values = f"{condition} AND received_at < :before", {**values, ":before": _text(before)}
         asked: dict[str, Any] = {
             "IndexName": BY_STATUS,
             "KeyConditionExpression": condition,
-            "ExpressionAttributeNames": {"#status": "status"},
+            "FilterExpression": "begins_with(#object, :within)",
+            "ExpressionAttributeNames": {"#status": "status", "#object": "object"},
             "ExpressionAttributeValues": values,
         }
         while True:
@@ -285,23 +293,24 @@ class Ledger:
         earliest = self._clock() - self._keep / 2
         if new:
             return earliest
-        item = {**_PLACE, "since": self._now()}
-        try:
-            self._put(item, "attribute_not_exists(#object)", {"#object": "object"})
-        except TakenError as taken:
-            item = dict(taken.item)
-        return max(earliest, datetime.fromisoformat(item["since"]))
+        answer = self._table.update_item(
+            Key=self._place,
+            UpdateExpression="SET since = if_not_exists(since, :now)",
+            ExpressionAttributeValues={":now": self._now()},
+            ReturnValues="ALL_NEW",
+        )
+        return max(earliest, datetime.fromisoformat(answer["Attributes"]["since"]))
 
     def place(self) -> dict[str, str]:
         """Where the list of objects was left the last time, as Amazon S3 says it."""
-        item = self._table.get_item(Key=_PLACE, ConsistentRead=True).get("Item", {})
+        item = self._table.get_item(Key=self._place, ConsistentRead=True).get("Item", {})
         place: dict[str, str] = item.get("place", {})
         return place
 
     def remember_place(self, place: Mapping[str, str]) -> None:
         """Remember where to go on; at the beginning if it is empty."""
         self._table.update_item(
-            Key=_PLACE, UpdateExpression="SET place = :place", ExpressionAttributeValues={":place": dict(place)}
+            Key=self._place, UpdateExpression="SET place = :place", ExpressionAttributeValues={":place": dict(place)}
         )
 
     # What jobs do.
@@ -336,7 +345,7 @@ class Ledger:
         Raises:
             TakenError: this attempt may not, or no longer.
         """
-        failed = {"status": Status.FAILED, "reason": reason, "words": words[:_MOST_WORDS]}
+        failed = {"status": Status.FAILED, "reason": reason, "words": _cut(words)}
         self._end(version, job_id, attempt, failed, remove=("lease_until",))
 
     def _end(
@@ -401,8 +410,6 @@ class Ledger:
         return int((self._clock() + time).timestamp())
 
 
-_PLACE: Final = {"object": "reconciler", "version": "place"}
-"""The one item that is no object's; it has no status."""
 _IS_OPEN: Final = f"#status IN ({', '.join(f':{status.lower()}' for status in OPEN)})"
 _OPEN_VALUES: Final = {f":{status.lower()}": str(status) for status in OPEN}
 
@@ -419,6 +426,11 @@ def _job_name(version: ObjectVersion) -> str:
 def _text(moment: datetime) -> str:
     """A time as items have it: one length, so that texts sort as times do."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+def _cut(words: str) -> str:
+    """Words as DynamoDB takes them: so many, and Unicode, which what a program quotes need not be."""
+    return words.encode(errors="replace").decode()[:_MOST_WORDS]
 
 
 def _plain(item: Mapping[str, Any]) -> Item:

@@ -10,7 +10,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from boto3.dynamodb.types import TypeDeserializer
 
-from secure_containers.runtime.functions.tools import client, logger, metrics, tracer
+from secure_containers.runtime.functions.tools import client, logger, tracer
 
 _TOLD: Final = ("status", "reason", "words", "object", "version", "correlation_id", "received_at", "job_id")
 
@@ -24,7 +24,6 @@ def message(record: dict[str, Any]) -> dict[str, str]:
 
 @logger.inject_lambda_context
 @tracer.capture_lambda_handler
-@metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> PartialItemFailureResponse:
     """Publish each change that the stream lets through; one that fails is tried again, and those after it."""
     sns = client("sns")

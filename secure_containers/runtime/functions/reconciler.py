@@ -23,6 +23,7 @@ from secure_containers.runtime.functions.tools import (
     client,
     count,
     ledger,
+    log_about,
     logger,
     metrics,
     submitter,
@@ -102,8 +103,8 @@ class Reconciler:
             for upload in versions:
                 if upload.version in known:
                     continue
-                logger.append_keys(correlation_id=upload.correlation_id)
-                logger.warning("it has no item", extra={"object": upload.version.uri})
+                log_about(upload.version, upload.correlation_id)
+                logger.warning("it has no item")
                 if self._scanned or not self._trying(upload, self._intake.take):
                     missing += 1
                 else:
@@ -122,6 +123,7 @@ class Reconciler:
             self._heal(item)
 
     def _heal(self, item: Item) -> None:
+        log_about(ObjectVersion.of(item), item["correlation_id"])
         claim = self._ledger.take_over(item, lease=CLAIM_LEASE)
         found = self._submitter.find(claim)
         logger.warning("a claim had no job", extra={"job_name": claim.job_name, "found": found})
@@ -130,7 +132,9 @@ class Reconciler:
 
     def _without_result(self) -> Iterator[Item]:
         before = self._clock() - _QUIET
-        yield from self._ledger.waiting(Status.SUBMITTED, before=before)
+        for item in self._ledger.waiting(Status.SUBMITTED, before=before):
+            if datetime.fromisoformat(str(item["changed_at"])) < before:  # else AWS Batch may not know the job yet
+                yield item
         for item in self._ledger.waiting(Status.RUNNING, before=before):
             if self._ledger.is_over(item):
                 yield item
@@ -139,6 +143,7 @@ class Reconciler:
         asked = self._batch.describe_jobs(jobs=[item["job_id"] for item in items])["jobs"]
         jobs = {job["jobId"]: job for job in asked}
         for item in items:
+            log_about(ObjectVersion.of(item), item["correlation_id"])
             job = jobs.get(item["job_id"])
             if job is None:
                 gone = {"jobId": item["job_id"], "jobName": item["job_name"], "status": "FAILED"}
@@ -197,12 +202,13 @@ def _by(number: int, of: Iterator[Any]) -> Iterator[list[Any]]:
 def handler(event: dict[str, Any], context: Any) -> None:
     """Look at `claims` or at `objects`, as `look_at` says; or try one `again`, named by key and version."""
     bucket = os.environ["INPUT_BUCKET"]
-    intake = Intake(ledger(), submitter(), acceptance(), count)
+    own = ledger(f"s3://{bucket}/{acceptance().prefix}")
+    intake = Intake(own, submitter(), acceptance(), count)
     reconciler = Reconciler(
-        ledger=ledger(),
+        ledger=own,
         intake=intake,
         submitter=submitter(),
-        recorder=Recorder(ledger(), count),
+        recorder=Recorder(own, count),
         batch=client("batch"),
         s3=client("s3"),
         bucket=bucket,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Callable
 from datetime import timedelta
 from functools import cache
@@ -21,11 +22,13 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from secure_containers.runtime.acceptance import Acceptance
-from secure_containers.runtime.ledger import Claim, Ledger
+from secure_containers.runtime.ledger import Claim, Ledger, ObjectVersion
 
 CLAIM_LEASE: Final = timedelta(minutes=5)
 """How long a claim lasts without a job: longer than a function runs, so that nobody takes over from one that does."""
 
+# Of a call in which nothing happened that is counted, which would be a line of every other log.
+warnings.filterwarnings("ignore", message="No application metrics to publish")
 logger: Final = Logger()
 metrics: Final = Metrics()
 tracer: Final = Tracer(patch_modules=("botocore",))
@@ -95,9 +98,9 @@ def count(name: str, value: float = 1, unit: MetricUnit = MetricUnit.Count) -> N
 
 
 @cache
-def ledger() -> Ledger:
+def ledger(within: str = "") -> Ledger:
     table = boto3.resource("dynamodb", config=_RETRIED).Table(os.environ["RESULTS_TABLE"])
-    return Ledger(table, keep=timedelta(seconds=int(os.environ["KEEP_SECONDS"])))
+    return Ledger(table, keep=timedelta(seconds=int(os.environ["KEEP_SECONDS"])), within=within)
 
 
 @cache
@@ -115,6 +118,12 @@ def submitter() -> Submitter:
 def acceptance() -> Acceptance:
     said = json.loads(os.environ["ACCEPTANCE"])
     return Acceptance(**{**said, "suffixes": tuple(said["suffixes"])})
+
+
+def log_about(version: ObjectVersion, correlation_id: str) -> None:
+    """From here on the log is about one object version."""
+    logger.remove_keys(_ABOUT)
+    logger.append_keys(correlation_id=correlation_id, object=version.uri, version=version.version)
 
 
 def client(service: str) -> Any:

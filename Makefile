@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup synth test check format lint types fix docs snapshots benchmark load locks clean deploy-local destroy-local test-e2e
+.PHONY: help setup synth test test-units check format lint types fix docs snapshots benchmark load locks clean deploy-local destroy-local test-e2e
 
 PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3.14 python3 2>/dev/null))
 BIN := $(CURDIR)/.venv/bin
@@ -37,8 +37,10 @@ synth: setup ## synthesize every reference stack into cdk.out and sum it up
 	@$(CDK) synth --quiet
 	@$(BIN)/secure-containers summary cdk.out
 
-test: setup ## run the tests
-	@$(RUN) pytest
+test: test-units test-e2e ## run the tests
+
+test-units: setup ## run the tests that need no deployment
+	@$(RUN) pytest --numprocesses auto --dist loadfile
 
 test-e2e: setup ## deploy everything on this machine and test what was deployed
 	@$(RUN) pytest tests/e2e

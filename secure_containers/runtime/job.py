@@ -70,8 +70,9 @@ class FailedError(Exception):
     """
 
     def __init__(self, reason: str, words: str = "") -> None:
-        super().__init__(f"{reason}: {words}" if words else reason)
-        self.reason, self.words = reason, words
+        # What they quote of an object may be no Unicode, which neither log nor table take.
+        self.reason, self.words = (each.encode(errors="replace").decode() for each in (reason, words))
+        super().__init__(f"{self.reason}: {self.words}" if words else self.reason)
 
 
 class TryAgainError(Exception):

@@ -1,4 +1,5 @@
-"""One deployment of every reference stack for all of these tests. `make test-e2e` runs them, `make test` does not."""
+"""One deployment of every reference stack for all of these tests. `make test-e2e` runs them, and `make test` after
+all others; a bare `pytest` does not."""
 
 from __future__ import annotations
 

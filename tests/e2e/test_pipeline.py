@@ -209,6 +209,20 @@ def test_a_claim_without_a_job_is_healed(
     assert healed["result"] == RESULT
 
 
+def test_a_dead_letter_can_be_sent_again(deployment: Deployment, stack: Deployed, bucket: str, until: Any) -> None:
+    sqs = deployment.client("sqs")
+    queue, dead = (stack.the("AWS::SQS::Queue", f"FilesIntake{name}").physical for name in ("Queue", "DeadLetters"))
+    detail = {"bucket": {"name": bucket}, "object": {"key": "uploads/late.exe", "version-id": "v", "size": 1}}
+    event = {"id": "late", "source": "aws.s3", "detail-type": "Object Created", "detail": detail}
+    sqs.send_message(QueueUrl=dead, MessageBody=json.dumps(event))
+    arns = [
+        sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        for url in (dead, queue)
+    ]
+    sqs.start_message_move_task(SourceArn=arns[0], DestinationArn=arns[1])
+    assert until("uploads/late.exe", "v", "REFUSED")["correlation_id"] == "late"
+
+
 def test_people_are_told_of_what_has_no_result(deployment: Deployment, stack: Deployed, put: Any, until: Any) -> None:
     sns, sqs = deployment.client("sns"), deployment.client("sqs")
     queue = sqs.create_queue(QueueName="told")["QueueUrl"]

@@ -234,13 +234,18 @@ class Pipeline(RuleBasedStateMachine):
             for message in [each for each in self.ends if not each.gone]:
                 self._recorder(message)
             self._reconciler(self._look)
-            while self.processes:
-                for job in self._jobs("RUNNABLE"):
+            self._run_side_by_side()
+            while waiting := self._jobs("RUNNABLE"):
+                for job in waiting:
                     self._attempt(job, "result")
-                for process in list(self.processes):
-                    self._step(process)
+                self._run_side_by_side()
             self.clock.pass_(minutes=16)
             quiet = quiet + 1 if self._is_done() else 0
+
+    def _run_side_by_side(self) -> None:
+        while self.processes:
+            for process in list(self.processes):
+                self._step(process)
 
     def _is_done(self) -> bool:
         known = [version in self.items or version not in self.bucket.contents for version in self.histories]

@@ -190,7 +190,7 @@ class World:
             ledger=self.ledger(),
             s3=self._client("s3"),
             lease=timedelta(hours=1),
-            largest=2**20,
+            sizes=(1, 2**20),
             outputs=(_BUCKET, "outputs/"),
         )
 

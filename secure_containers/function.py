@@ -49,6 +49,7 @@ def own_function(
     network: PrivateNetwork | None = None,
     services: Sequence[str] = (),
     traced: bool = False,
+    memory_mib: int = _MEMORY_MIB,
     retention: logs.RetentionDays = logs.RetentionDays.ONE_YEAR,
     removal: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
 ) -> lambda_.Function:
@@ -72,6 +73,7 @@ def own_function(
         network: where it runs. Left out: outside of any network of yours.
         services: what it calls from there, as endpoints are named.
         traced: whether its calls are traced by AWS X-Ray.
+        memory_mib: how much memory it has, and with that how much of a processor.
         retention: how long its logs are kept.
         removal: what becomes of its logs; as long as their key, without which they cannot be read.
     """
@@ -111,7 +113,7 @@ def own_function(
         handler=handler,
         environment=dict(environment),
         timeout=timeout,
-        memory_size=_MEMORY_MIB,
+        memory_size=memory_mib,
         role=role,
         log_group=group,
         vpc=network.vpc if network else None,

@@ -36,6 +36,12 @@ class CsvPipeline(Stack):
         self.pipeline.grant_read_results(self._role("Analyst", "states.amazonaws.com", "Reads results"))
         CfnOutput(self, "Uploads", value=self.pipeline.input_bucket.bucket_name, description="Upload below uploads/")
         CfnOutput(self, "Results", value=self.pipeline.results_table.table_name, description="One item a version")
+        for name, value, description in (
+            ("UploadQueue", self.pipeline.queue.queue_arn, "Where dead letters are sent again"),
+            ("UploadDeadLetters", self.pipeline.dead_letters.queue_arn, "Uploads that could not be handled"),
+            ("Reconciler", self.pipeline.reconciler.function_name, "Invoke it to try an object again"),
+        ):
+            CfnOutput(self, name, value=value, description=description)
         CfnOutput(
             self, "AlarmTopic", value=self.pipeline.topic.topic_arn, description="Subscribe here to hear of failures"
         )

@@ -38,7 +38,9 @@ if TYPE_CHECKING:
     from secure_containers.runtime.acceptance import Acceptance
 
 FUNCTION_TIMEOUT: Final = Duration.minutes(1)
-_RECONCILER_TIMEOUT: Final = Duration.minutes(4)
+_RECONCILER_MEMORY_MIB: Final = 1024
+"""For lists of a thousand versions a page, which take it a processor to read."""
+RECONCILER_TIMEOUT: Final = Duration.minutes(4)
 """Less than the time from one call to the next."""
 _VISIBILITY: Final = Duration.minutes(6)
 """Six times the function's timeout, as AWS advises."""
@@ -49,7 +51,7 @@ _IN_DEAD_LETTERS: Final = Duration.days(14)
 _EVENT_AGE: Final = Duration.hours(24)
 _EVENT_TRIES: Final = 185
 """What EventBridge does by itself, said aloud."""
-_STREAM_TRIES: Final = 10
+_STREAM_TRIES: Final = 3
 _HANDLERS: Final = "secure_containers.runtime.functions"
 _NO_RESERVE: Final = (
     "the queue's mapping bounds how many run at once; what a function reserves, the account's other functions lose"
@@ -78,7 +80,8 @@ class Plant:
     retention: logs.RetentionDays
     removal: RemovalPolicy
     namespace: str
-    new_bucket: bool
+    new: bool
+    """Whether bucket and table were made for the pipeline, so that everything in the one has to be in the other."""
     scanned: bool
 
     @property
@@ -86,10 +89,21 @@ class Plant:
         """Of the objects that the pipeline takes."""
         return self.bucket.arn_for_objects(f"{self.acceptance.prefix}*")
 
-    def use_table(self, *actions: str) -> list[iam.PolicyStatement]:
-        """To do some things with the table, and with its key for that."""
-        resources = [self.table.table_arn]
-        found = [iam.PolicyStatement(actions=sorted(actions), resources=resources)]
+    @property
+    def objects(self) -> str:
+        """What the items of the pipeline's objects begin with."""
+        return f"s3://{self.bucket.bucket_name}/{self.acceptance.prefix}"
+
+    def use_table(self, *actions: str, also: Sequence[str] = ()) -> list[iam.PolicyStatement]:
+        """To do some things with the pipeline's own items, and with the table's key for that."""
+        own = [f"{self.objects}*", *also]
+        found = [
+            iam.PolicyStatement(
+                actions=sorted(actions),
+                resources=[self.table.table_arn],
+                conditions={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": own}},
+            )
+        ]
         key = self.table.encryption_key
         return [*found, *([use_key(key, "dynamodb", Stack.of(self.job))] if key is not None else [])]
 
@@ -179,7 +193,8 @@ class Reconciler(Construct):
             services=("batch", "dynamodb", "s3"),
             statements=[
                 *plant.use_table(
-                    "dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"
+                    *("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
+                    also=[f"reconciler of {plant.objects}"],
                 ),
                 iam.PolicyStatement(actions=["dynamodb:Query"], resources=[index]),
                 iam.PolicyStatement(
@@ -191,10 +206,11 @@ class Reconciler(Construct):
             environment={
                 **plant.submit_variables(),
                 "INPUT_BUCKET": plant.bucket.bucket_name,
-                "NEW_BUCKET": str(plant.new_bucket).lower(),
+                "NEW": str(plant.new).lower(),
                 "SCANNED": str(plant.scanned).lower(),
             },
-            timeout=_RECONCILER_TIMEOUT,
+            timeout=RECONCILER_TIMEOUT,
+            memory_mib=_RECONCILER_MEMORY_MIB,
             unbound_actions=("batch:DescribeJobs", "batch:ListJobs"),
             reasons={
                 "NIST.800.53.R5-LambdaConcurrency": "two calls on schedule at most; what it reserves, the account's "
@@ -249,7 +265,7 @@ class Notifier(Construct):
                 "that it cannot handle",
             },
         )
-        own = {"prefix": f"s3://{plant.bucket.bucket_name}/{plant.acceptance.prefix}"}
+        own = {"prefix": plant.objects}
         ended = {"NewImage": {"status": {"S": ["FAILED", "REFUSED"]}, "object": {"S": [own]}}}
         changes = lambda_.EventSourceMapping(
             self,
@@ -298,6 +314,7 @@ def function_of(
     timeout: Duration,
     reasons: Mapping[str, str],
     unbound_actions: Sequence[str] = (),
+    memory_mib: int = 256,
 ) -> lambda_.Function:
     """A function of the pipeline, with the code that all of them share."""
     archive, digest = function_code()
@@ -321,6 +338,7 @@ def function_of(
         network=plant.network,
         services=services,
         traced=True,
+        memory_mib=memory_mib,
         retention=plant.retention,
         removal=plant.removal,
     )

@@ -14,6 +14,7 @@ from secure_containers.runtime.acceptance import LONGEST_KEY, Acceptance, key_pr
 _LARGEST: Final = Size.tebibytes(50)
 """About what Amazon S3 takes."""
 _MOST: Final = 1_000_000
+_MOST_SUFFIXES: Final = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +24,7 @@ class Accept:
     Names are always checked: those that could become a path, an option or a command somewhere are refused.
 
     Args:
-        prefix: what keys begin with; pipelines on one bucket have different ones, of which none begins another.
+        prefix: the folder of keys, with its slash; pipelines on one bucket have different ones, none within another.
         suffixes: what keys end with, one of these, as they are written. Left out: anything.
         min_size: the smallest object. Left out: one byte.
         max_size: the largest object. Left out: 5 GiB.
@@ -42,6 +43,10 @@ class Accept:
         for name in ("min_size", "max_size"):
             check_type("Accept", name, getattr(self, name), Size, allowed="a Size", write=f"{name}=Size.mebibytes(100)")
         self._check_prefix()
+        if len(self.suffixes) > _MOST_SUFFIXES:
+            allowed = f"{_MOST_SUFFIXES} at most, as far as the functions' variables reach"
+            got = f"{len(self.suffixes)} suffixes"
+            raise invalid("Accept", "suffixes", got, allowed=allowed, write='suffixes=(".csv",)')
         for suffix in self.suffixes:
             self._check_suffix(suffix)
         if not self.min_size.to_bytes() <= self.max_size.to_bytes() <= _LARGEST.to_bytes():
@@ -63,6 +68,8 @@ class Accept:
             problem: str | None = "not known at synthesis"
         elif not self.prefix:
             problem = "empty"
+        elif not self.prefix.endswith("/"):
+            problem = f"without a slash at its end, it takes what begins alike too; write {self.prefix + '/'!r}"
         elif not self.prefix.isascii():
             problem = "policies and templates take ASCII only"
         else:
@@ -73,6 +80,7 @@ class Accept:
 
     def _check_suffix(self, suffix: str) -> None:
         problem = "empty" if not suffix else "not known at synthesis" if Token.is_unresolved(suffix) else None
+        problem = problem or ("a word, and not the end of names" if suffix.isalnum() else None)
         problem = problem or ("a folder" if suffix.endswith("/") else key_problem(f"x{suffix}"))
         if problem is None and len(f"{self.prefix}{suffix}".encode()) > LONGEST_KEY:
             problem = "too long together with the prefix"
@@ -87,16 +95,18 @@ class PipelineLimits:
 
     Args:
         refused: how many objects are refused in five minutes. Left out: one.
+        repaired: how many objects the reconciler puts right in five minutes. Left out: ten.
         duplicates: how many uploads are delivered again in five minutes: some always are. Left out: 100.
         age: how long an object may take from its upload to its end. Left out: the job's timeout and an hour.
     """
 
     refused: int = 1
+    repaired: int = 10
     duplicates: int = 100
     age: Duration | None = None
 
     def __post_init__(self) -> None:
-        for name in ("refused", "duplicates"):
+        for name in ("refused", "repaired", "duplicates"):
             got = getattr(self, name)
             if not isinstance(got, int) or isinstance(got, bool) or not 1 <= got <= _MOST:
                 raise invalid("PipelineLimits", name, got, allowed=f"1 to {_MOST}", write=f"{name}=10")

@@ -34,6 +34,7 @@ from secure_containers.pipeline.malware import CLEAN, SCAN_TAG, MalwareScan
 from secure_containers.pipeline.parts import Accept, PipelineLimits
 from secure_containers.pipeline.settings import (
     check_bucket,
+    check_home,
     check_overlap,
     check_pipeline,
     check_prefix,
@@ -116,10 +117,12 @@ class S3BatchPipeline(Construct):
         ephemeral_storage: the task's own storage, 21 to 200 GiB. Left out: 20 GiB.
         share: the share identifier that jobs are submitted with, if `jobs` has shares.
         input_bucket: a bucket that is there already, in this account and Region: versioned, with its events sent to
-            Amazon EventBridge. The policy of its key has to let this account's roles use it. Left out, one is made.
-        results_table: the table of another pipeline. Left out, one is made.
+            Amazon EventBridge, and if it is imported, with its key, whose policy has to let this account's roles use
+            it. Left out, one is made.
+        results_table: the table of another pipeline; if it is imported, with its key. Left out, one is made.
         malware_scan: GuardDuty scans each upload first. Jobs may read only what it has found clean; the rest is
-            refused. Left out: no, since it costs by the gigabyte.
+            refused. Nobody else may set its tag, in a bucket that is made in the app. Left out: no, since it costs by
+            the gigabyte.
         max_concurrency: how many batches of ten uploads are taken at once, 2 to 50. Left out: 5.
         keep: how long items without a result are kept, 30 days at least. Results are kept until you delete them. Left
             out: 90 days.
@@ -147,6 +150,8 @@ class S3BatchPipeline(Construct):
     """Queues and capacity."""
     job: BatchJob
     """The kind of job that works on objects; it takes grants of other constructs."""
+    queue: sqs.IQueue
+    """Uploads on their way."""
     dead_letters: sqs.IQueue
     """Uploads that could not be handled."""
     topic: sns.ITopic
@@ -160,7 +165,8 @@ class S3BatchPipeline(Construct):
     recorder: lambda_.Function
     """The function that records the ends of jobs."""
     reconciler: lambda_.Function
-    """The function that puts right what was interrupted, and tries failed objects again when it is asked."""
+    """The function that puts right what was interrupted, and tries objects again when it is asked:
+    `pipeline.reconciler.grant_invoke(operator)`."""
 
     def __init__(
         self,
@@ -223,7 +229,7 @@ class S3BatchPipeline(Construct):
         accept = accept or Accept()
         if input_bucket is not None:
             check_bucket(path, scope, input_bucket)
-            check_overlap(path, scope, input_bucket, accept.prefix)
+            check_overlap(path, scope, input_bucket, accept.prefix, scanned=malware_scan)
         if results_table is not None:
             check_table(path, scope, results_table)
         super().__init__(scope, id)
@@ -267,6 +273,7 @@ class S3BatchPipeline(Construct):
                     "INPUT_BUCKET": self.input_bucket.bucket_name,
                     "KEEP_SECONDS": str(int(keep.to_seconds())),
                     "LARGEST_OBJECT": str(accept.acceptance().largest),
+                    "SMALLEST_OBJECT": str(accept.acceptance().smallest),
                     "LEASE_SECONDS": str(int(lease.to_seconds())),
                     "RESULTS_TABLE": self.results_table.table_name,
                 },
@@ -289,14 +296,14 @@ class S3BatchPipeline(Construct):
                 retention=log_retention,
                 removal=removal,
                 namespace=f"SecureContainers/Pipeline/{namespace}",
-                new_bucket=input_bucket is None,
+                new=input_bucket is None and results_table is None,
                 scanned=malware_scan,
             )
             self._let_work()
             self._notifier: Notifier | None = None
             self._build(limits or PipelineLimits(), timeout, max_concurrency)
             waive(self, *(waiver for waiver in waivers if waiver.id not in _ENVIRONMENT_TOO))
-        claim_prefix(path, self, self.input_bucket, accept.prefix)
+        claim_prefix(path, self, self.input_bucket, accept.prefix, scanned=malware_scan)
 
     def grant_upload(self, grantee: iam.IGrantable, *, prefix: str | None = None) -> None:
         """Let somebody upload, and no more: not read, list or delete. Who uploads over an object adds a version.
@@ -372,11 +379,13 @@ class S3BatchPipeline(Construct):
         The policy of an imported topic's key has to let this account's roles use it.
 
         Args:
-            topic: who is told. Its messages are JSON: status, reason, words, object, version, correlation_id.
+            topic: who is told, of this account and Region. Its messages are JSON: status, reason, words, object,
+                version, correlation_id.
 
         Raises:
-            ValueError: the table is imported without its stream.
+            ValueError: the table is imported without its stream, or the topic is of another account or Region.
         """
+        check_home(f"{self.node.path}: on_failure", self, "topic", topic)
         if self._notifier is None:
             stream = self.results_table.table_stream_arn
             if stream is None:
@@ -449,7 +458,8 @@ class S3BatchPipeline(Construct):
         )
         self._uploads(intake)
         self.job.on_state_change("Ends", states=("FAILED", "SUCCEEDED"), target=recorder.target())
-        self.intake, self.recorder, self.dead_letters = intake.function, recorder.function, intake.dead_letters
+        self.intake, self.recorder = intake.function, recorder.function
+        self.queue, self.dead_letters = intake.queue, intake.dead_letters
         self.reconciler = Reconciler(self, "Reconciler", plant=plant).function
         self._watch = PipelineWatch(
             self,
@@ -459,8 +469,9 @@ class S3BatchPipeline(Construct):
             limits=limits,
             age=limits.age or timeout.plus(Duration.hours(1)),
         )
-        self._watch.dead_letters("UploadDeadLetters", intake.dead_letters, "Uploads")
-        self._watch.dead_letters("EndDeadLetters", recorder.dead_letters, "Ends of jobs")
+        self._watch.queue("Uploads", intake.queue, intake.dead_letters, "Uploads")
+        self._watch.queue("Ends", recorder.queue, recorder.dead_letters, "Ends of jobs")
+        self._watch.errors(self.reconciler)
         groups = [self.intake.log_group, self.recorder.log_group, self.reconciler.log_group]
         own = self.job.log_group
         self.dashboard = self._watch.dashboard([*groups, *([own] if own is not None else [])], self.job.alarm)

@@ -23,15 +23,15 @@ from secure_containers.waivers import Waiver
 
 VARIABLES: Final = (
     *("INPUT_BUCKET", "KEEP_SECONDS", "LARGEST_OBJECT", "LEASE_SECONDS"),
-    *("OUTPUT_BUCKET", "OUTPUT_PREFIX", "RESULTS_TABLE"),
+    *("OUTPUT_BUCKET", "OUTPUT_PREFIX", "RESULTS_TABLE", "SMALLEST_OBJECT"),
 )
 """What the pipeline tells its jobs."""
 _CONCURRENCY: Final = (2, 50)
 """The least that Lambda takes, and what AWS Batch takes of submissions in a second."""
 _LEAST_KEPT: Final = Duration.days(30)
 """Longer than messages wait in queues, so that none comes back to an object that nobody remembers."""
-_PREFIXES: Final[WeakKeyDictionary[IConstruct, dict[str, dict[str, str]]]] = WeakKeyDictionary()
-"""Of each app the buckets, and of each bucket the prefixes of its pipelines, with their paths."""
+_PREFIXES: Final[WeakKeyDictionary[IConstruct, dict[str, dict[str, tuple[str, bool]]]]] = WeakKeyDictionary()
+"""Of each app the buckets, and of each bucket the prefixes of its pipelines, with their paths and whether they scan."""
 
 
 def check_pipeline(path: str, **given: Any) -> None:
@@ -65,8 +65,12 @@ def check_pipeline(path: str, **given: Any) -> None:
             "waivers": (Waiver, "a list of Waiver", '[Waiver("SC-DEL-01", reason="...")]'),
         },
         objects={
-            "input_bucket": ("bucket_arn", "a bucket", 's3.Bucket.from_bucket_name(self, "Imported", "...")'),
-            "results_table": ("table_arn", "a table", 'dynamodb.Table.from_table_name(self, "Imported", "...")'),
+            "input_bucket": ("bucket_arn", "a bucket", 's3.Bucket.from_bucket_attributes(self, "Imported", ...)'),
+            "results_table": (
+                "table_arn",
+                "a table",
+                'dynamodb.Table.from_table_attributes(self, "Imported", ...)',
+            ),
             "topic": ("topic_arn", "a topic", 'sns.Topic.from_topic_arn(self, "Imported", "arn:...")'),
             "encryption_key": ("key_arn", "a key", 'kms.Key.from_key_arn(self, "Imported", "arn:...")'),
         },
@@ -86,9 +90,9 @@ def check_pipeline(path: str, **given: Any) -> None:
 
 def check_bucket(path: str, scope: Construct, bucket: s3.IBucket) -> None:
     """Refuse a bucket that cannot feed a pipeline, as far as that can be seen."""
-    _check_home(path, scope, "input_bucket", bucket)
+    check_home(path, scope, "input_bucket", bucket)
     if isinstance(bucket, s3.Bucket):
-        l1 = bucket.node.default_child
+        l1: Any = bucket.node.default_child
         if not isinstance(l1, s3.CfnBucket):
             return
         if bucket.node.try_find_child("Notifications") is None and l1.notification_configuration is None:
@@ -99,7 +103,8 @@ def check_bucket(path: str, scope: Construct, bucket: s3.IBucket) -> None:
                 allowed="a bucket that sends its events to Amazon EventBridge",
                 write="s3.Bucket(..., event_bridge_enabled=True), or leave input_bucket out",
             )
-        if l1.versioning_configuration is None:
+        versions = Stack.of(bucket).resolve(l1.versioning_configuration) or {}
+        if versions.get("status") != "Enabled":
             raise invalid(
                 path,
                 "input_bucket",
@@ -107,11 +112,22 @@ def check_bucket(path: str, scope: Construct, bucket: s3.IBucket) -> None:
                 allowed="a bucket with versions, by which one upload is told from the next",
                 write="s3.Bucket(..., versioned=True), or leave input_bucket out",
             )
+    elif bucket.encryption_key is None:
+        _refuse_without_key(path, "input_bucket", bucket, "s3.Bucket.from_bucket_attributes(..., encryption_key=key)")
 
 
-def check_overlap(path: str, scope: Construct, bucket: s3.IBucket, prefix: str) -> None:
-    """Refuse a prefix that overlaps another pipeline's: each would refuse what is the other's."""
-    for other, owner in _taken(scope, bucket).items():
+def check_overlap(path: str, scope: Construct, bucket: s3.IBucket, prefix: str, *, scanned: bool) -> None:
+    """Refuse a prefix that overlaps another pipeline's: each would refuse what is the other's. And a second scan of a
+    bucket, since GuardDuty has one role for it."""
+    for other, (owner, also_scanned) in _taken(scope, bucket).items():
+        if scanned and also_scanned:
+            raise invalid(
+                path,
+                "malware_scan",
+                scanned,
+                allowed=f"one pipeline with it on a bucket, here {owner}",
+                write="a bucket of its own for this one, by leaving input_bucket out",
+            )
         if other.startswith(prefix) or prefix.startswith(other):
             raise invalid(
                 path,
@@ -122,9 +138,9 @@ def check_overlap(path: str, scope: Construct, bucket: s3.IBucket, prefix: str) 
             )
 
 
-def claim_prefix(path: str, scope: Construct, bucket: s3.IBucket, prefix: str) -> None:
+def claim_prefix(path: str, scope: Construct, bucket: s3.IBucket, prefix: str, *, scanned: bool) -> None:
     """Take a prefix of a bucket for one pipeline."""
-    _taken(scope, bucket)[prefix] = path
+    _taken(scope, bucket)[prefix] = (path, scanned)
 
 
 def check_table(path: str, scope: Construct, table: dynamodb.ITable) -> None:
@@ -132,9 +148,13 @@ def check_table(path: str, scope: Construct, table: dynamodb.ITable) -> None:
     arn = table.table_arn
     # What the CDK says of the home of a table that is imported by its ARN is the stack's own.
     also = () if Token.is_unresolved(arn) else (arn.split(":")[4], arn.split(":")[3])
-    _check_home(path, scope, "results_table", table, also)
-    l1 = table.node.default_child if isinstance(table, dynamodb.Table) else None
-    if not isinstance(l1, dynamodb.CfnTable):
+    check_home(path, scope, "results_table", table, also)
+    l1: Any = table.node.default_child if isinstance(table, dynamodb.Table | dynamodb.TableV2) else None
+    if l1 is None:
+        if table.encryption_key is None:
+            _refuse_without_key(
+                path, "results_table", table, "dynamodb.Table.from_table_attributes(..., encryption_key=key)"
+            )
         return
     shown: Any = Stack.of(table).resolve({"keys": l1.key_schema, "indexes": l1.global_secondary_indexes})
     keys = [(each["attributeName"], each["keyType"]) for each in shown["keys"]]
@@ -167,6 +187,16 @@ def check_prefix(path: str, prefix: object, accept: Accept) -> str:
         allowed = f"a text that begins with {accept.prefix!r}, without * ? $"
         raise invalid(path, "prefix", prefix, allowed=allowed, write=f'prefix="{accept.prefix}partner/"')
     return prefix
+
+
+def _refuse_without_key(path: str, argument: str, resource: IConstruct, write: str) -> None:
+    raise invalid(
+        path,
+        argument,
+        resource.node.path,
+        allowed="one that is imported with its key, so that functions and jobs are let use it",
+        write=write,
+    )
 
 
 def _check_image(path: str, image: EcrImage) -> None:
@@ -247,7 +277,7 @@ def _check_jobs(
         raise invalid(path, "topic", topic, allowed=allowed, write="LeastPrivilegeBatchEnv(..., topic=topic)")
 
 
-def _check_home(path: str, scope: Construct, argument: str, resource: Any, also: Sequence[str] = ()) -> None:
+def check_home(path: str, scope: Construct, argument: str, resource: Any, also: Sequence[str] = ()) -> None:
     """Refuse what is in another account or Region, from where neither events nor endpoints lead here."""
     here = Stack.of(scope)
     for got, own in zip(
@@ -263,8 +293,8 @@ def _check_home(path: str, scope: Construct, argument: str, resource: Any, also:
             )
 
 
-def _taken(scope: Construct, bucket: s3.IBucket) -> dict[str, str]:
-    """The prefixes of a bucket that pipelines of the app have, with their paths."""
+def _taken(scope: Construct, bucket: s3.IBucket) -> dict[str, tuple[str, bool]]:
+    """The prefixes of a bucket that pipelines of the app have."""
     return _PREFIXES.setdefault(scope.node.root, {}).setdefault(bucket.bucket_name, {})
 
 

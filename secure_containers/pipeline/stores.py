@@ -86,7 +86,7 @@ def results_table(
         ),
         deletion_protection=not unprotected,
         time_to_live_attribute="expires_at",
-        stream=dynamodb.StreamViewType.NEW_AND_OLD_IMAGES,
+        stream=dynamodb.StreamViewType.NEW_IMAGE,
         removal_policy=removal,
     )
     table.add_global_secondary_index(

@@ -11,6 +11,7 @@ from typing import Final
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
@@ -20,6 +21,7 @@ from secure_containers.alarms import Alarms
 from secure_containers.pipeline.parts import PipelineLimits
 
 _PERIOD: Final = Duration.minutes(5)
+_WAITING: Final = Duration.minutes(30)
 _SERVICE: Final = {"service": "pipeline"}
 _COUNTED: Final = ("Submitted", "Succeeded", "Failed", "NoResult", "Refused", "Duplicates", "Repaired", "Missing")
 _STORY: Final = (
@@ -76,6 +78,12 @@ class PipelineWatch(Construct):
                 description="Objects have no item, and none could be made (event-driven-pipeline): their events did "
                 "not arrive. docs/pipeline.md, 'Missing'",
             ),
+            self._tell(
+                "Repaired",
+                threshold=limits.repaired,
+                description="Many objects were put right by the reconciler (event-driven-pipeline): something on their "
+                "usual way does not work, or is behind. docs/pipeline.md, 'Repaired'",
+            ),
             self.alarms.add(
                 "Unfinished",
                 metric=self.metric("OldestUnfinished", statistic="Maximum"),
@@ -98,14 +106,33 @@ class PipelineWatch(Construct):
             label=label,
         )
 
-    def dead_letters(self, id: str, queue: sqs.Queue, what: str) -> None:
-        """Tell of messages that nobody could handle."""
-        self._own.append(
+    def queue(self, name: str, queue: sqs.Queue, dead_letters: sqs.Queue, what: str) -> None:
+        """Tell of messages that nobody takes, and of those that nobody could handle."""
+        self._own += [
             self.alarms.add(
-                id,
-                metric=queue.metric_approximate_number_of_messages_visible(period=_PERIOD, statistic="Maximum"),
+                f"{name}Waiting",
+                metric=queue.metric_approximate_age_of_oldest_message(period=_PERIOD, statistic="Maximum"),
+                threshold=_WAITING.to_seconds(),
+                description=f"{what} have waited in their queue for {_WAITING.to_minutes():g} minutes or more "
+                "(event-driven-pipeline): their function is switched off, fails, or is behind. docs/pipeline.md, "
+                "'Waiting'",
+            ),
+            self.alarms.add(
+                f"{name}DeadLetters",
+                metric=dead_letters.metric_approximate_number_of_messages_visible(period=_PERIOD, statistic="Maximum"),
                 description=f"{what} could not be handled (event-driven-pipeline). They wait in the queue of dead "
                 "letters for 14 days, and can be sent again. docs/pipeline.md, 'Dead letters'",
+            ),
+        ]
+
+    def errors(self, reconciler: lambda_.Function) -> None:
+        """Tell of a reconciler that fails."""
+        self._own.append(
+            self.alarms.add(
+                "ReconcilerFails",
+                metric=reconciler.metric_errors(period=_PERIOD, statistic="Sum"),
+                description="The reconciler failed or ran out of time (event-driven-pipeline): what was interrupted "
+                "may stay so. docs/pipeline.md, 'Unfinished'",
             )
         )
 

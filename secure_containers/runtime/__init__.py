@@ -8,7 +8,7 @@
     if __name__ == "__main__":
         run(count_lines)
 
-It needs boto3 and nothing of the CDK: `pip install --no-deps secure-containers`, and boto3.
+It needs boto3 and nothing of the CDK: copy this folder and the `__init__.py` above it into the image.
 """
 
 from __future__ import annotations

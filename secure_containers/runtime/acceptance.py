@@ -6,8 +6,8 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
-_FOR_SHELLS: Final = '`$|;&<>"*?\\'
-"""Characters by which a name could become a command, or several names, in a program that hands it to a shell."""
+_FOR_SHELLS: Final = "`$|;&<>\"'*?[]{}\\"
+"""Characters by which a quoted name could become a command, or several names, in a program that has a shell read it."""
 _INVISIBLE: Final = ("Cc", "Cf", "Co", "Cs", "Zl", "Zp")
 """Of Unicode, what cannot be seen or turns what is seen around."""
 LONGEST_KEY: Final = 1024

@@ -37,8 +37,6 @@ _LARGEST_INLINE: Final = 256 * 1024
 """Bytes of a result as JSON that stay in the item, of which DynamoDB takes 400 KB with everything else in it."""
 _DEEPEST: Final = 30
 """DynamoDB takes 32 levels, of which the attribute itself is one."""
-_GONE: Final = ("404", "AccessDenied", "NoSuchKey", "NoSuchVersion")
-"""To who may not list a bucket, S3 says of a deleted version that it is denied."""
 _PASSING: Final = (
     *("InternalError", "InternalServerError", "ItemCollectionSizeLimitExceededException", "RequestTimeout"),
     *("ProvisionedThroughputExceededException", "RequestLimitExceeded", "ServiceUnavailable", "SlowDown"),
@@ -120,7 +118,7 @@ class Job:
         ledger: the table.
         s3: a client of Amazon S3.
         lease: how long an attempt may take.
-        largest: the most bytes that an object may have.
+        sizes: the fewest and the most bytes that an object may have.
         outputs: bucket and prefix of results that are too large for the table.
     """
 
@@ -133,11 +131,11 @@ class Job:
         ledger: Ledger,
         s3: Any,
         lease: timedelta,
-        largest: int,
+        sizes: tuple[int, int],
         outputs: tuple[str, str],
     ) -> None:
         self.version, self.job_id, self.attempt = version, job_id, attempt
-        self._ledger, self._s3, self._lease, self._largest, self._outputs = ledger, s3, lease, largest, outputs
+        self._ledger, self._s3, self._lease, self._sizes, self._outputs = ledger, s3, lease, sizes, outputs
 
     @classmethod
     def from_environment(
@@ -169,7 +167,7 @@ class Job:
             ),
             s3=boto3.client("s3", config=_RETRIES),
             lease=timedelta(seconds=int(given["LEASE_SECONDS"])),
-            largest=int(given["LARGEST_OBJECT"]),
+            sizes=(int(given["SMALLEST_OBJECT"]), int(given["LARGEST_OBJECT"])),
             outputs=(given["OUTPUT_BUCKET"], given["OUTPUT_PREFIX"]),
         )
 
@@ -192,18 +190,24 @@ class Job:
         """The object, in the version that was uploaded.
 
         Raises:
-            FailedError: the version was deleted or may not be read, or it is too large.
+            FailedError: the version was deleted or may not be read, or its size is not allowed.
         """
         version = self.version
         try:
             got = self._s3.get_object(Bucket=version.bucket, Key=version.key, VersionId=version.version)
         except ClientError as error:
-            if error.response["Error"]["Code"] in _GONE:
-                raise FailedError("unreadable", "this version was deleted, or the job may not read it") from error
-            raise
-        if got["ContentLength"] > self._largest:
-            got["Body"].close()
-            raise FailedError("too-large", f"{got['ContentLength']} bytes; {self._largest} are allowed")
+            code = error.response["Error"]["Code"]
+            if code in _PASSING:
+                raise
+            # To who may not list a bucket, S3 says of a deleted version that it is denied.
+            raise FailedError("unreadable", f"{code}: deleted, archived, or the job may not read it") from error
+        for wrong, word, limit in (
+            (got["ContentLength"] < self._sizes[0], "too-small", f"{self._sizes[0]} at least"),
+            (got["ContentLength"] > self._sizes[1], "too-large", f"{self._sizes[1]} at most"),
+        ):
+            if wrong:
+                got["Body"].close()
+                raise FailedError(word, f"{got['ContentLength']} bytes; {limit}")
         return InputObject(
             bucket=version.bucket,
             key=version.key,
@@ -320,7 +324,7 @@ def _attempt(job: Job, transform: Callable[[InputObject], Mapping[str, Any]]) ->
 
 _VARIABLES: Final = (
     *("AWS_BATCH_JOB_ID", "INPUT_BUCKET", "KEEP_SECONDS", "LARGEST_OBJECT", "LEASE_SECONDS"),
-    *("OUTPUT_BUCKET", "OUTPUT_PREFIX", "RESULTS_TABLE"),
+    *("OUTPUT_BUCKET", "OUTPUT_PREFIX", "RESULTS_TABLE", "SMALLEST_OBJECT"),
 )
 _about: dict[str, str] = {}
 

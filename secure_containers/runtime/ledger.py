@@ -137,8 +137,12 @@ class Ledger:
 
     def refuse(
         self, version: ObjectVersion, *, reason: str, words: str, correlation_id: str, details: Mapping[str, Any]
-    ) -> bool:
-        """Record that an object version is not taken, and why; whether nobody had done so before."""
+    ) -> None:
+        """Record that an object version is not taken, and why.
+
+        Raises:
+            TakenError: it has an item, from before this upload was delivered.
+        """
         item = {
             **details,
             **version.primary_key,
@@ -152,9 +156,9 @@ class Ledger:
         }
         try:
             self._put(item, "attribute_not_exists(#object)", {"#object": "object"})
-        except TakenError:
-            return False
-        return True
+        except TakenError as taken:  # else by a retry of boto3, or before a crash
+            if (taken.item.get("status"), taken.item.get("correlation_id")) != (Status.REFUSED, correlation_id):
+                raise
 
     def take_over(self, item: Item, *, lease: timedelta) -> Claim:
         """Take a claim that was given back, or whose lease is over.
@@ -218,23 +222,29 @@ class Ledger:
                 values={**_OPEN_VALUES, ":name": job_name, ":job": job_id},
                 remove=("lease_until",),
             )
-        except TakenError:
-            return False
+        except TakenError as taken:  # else by a retry of boto3, or when it was delivered before
+            return (taken.item.get("job_id"), taken.item.get("reason")) == (job_id, reason)
         return True
 
     def reopen(self, version: ObjectVersion) -> None:
-        """Have a failed object version tried anew, by another job.
+        """Have an object version that failed or was refused tried anew, by another job. It counts as received now.
 
         Raises:
-            TakenError: it has not failed.
+            TakenError: it is not like that.
         """
-        self._change(
-            version,
-            {"status": Status.CLAIMED, "job_name": _job_name(version), "expires_at": self._in(self._keep)},
-            where="#status = :failed",
-            values={":failed": Status.FAILED},
-            remove=("claim", "job_id", "attempt", "reason", "words"),
-        )
+        job_name = _job_name(version)
+        again = {"status": Status.CLAIMED, "job_name": job_name, "received_at": self._now()}
+        try:
+            self._change(
+                version,
+                {**again, "expires_at": self._in(self._keep)},
+                where="#status IN (:failed, :refused)",
+                values={":failed": Status.FAILED, ":refused": Status.REFUSED},
+                remove=("claim", "job_id", "attempt", "reason", "words"),
+            )
+        except TakenError as taken:
+            if taken.item.get("job_name") != job_name:
+                raise
 
     def waiting(self, status: Status, *, before: datetime | None = None) -> Iterator[Item]:
         """Items of a status, the one received first at the beginning; they may have changed meanwhile."""
@@ -288,8 +298,8 @@ class Ledger:
         return found
 
     def watched_since(self, *, new: bool) -> datetime:
-        """From when on objects have to have an item: in a bucket that was not made for the pipeline from the first call
-        on, and in no bucket for longer than items are kept."""
+        """From when on objects have to have an item: if bucket or table were there before, from the first call on; and
+        never for longer than half the time that items are kept."""
         earliest = self._clock() - self._keep / 2
         if new:
             return earliest

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from typing import Any
 
 from secure_containers.runtime import FailedError, InputObject, run
@@ -26,6 +27,8 @@ def transform(given: InputObject) -> dict[str, Any]:
             for name, value in zip(names, row, strict=True):
                 present[name] += value != ""
                 sums[name] += _number(value)
+        if not all(map(math.isfinite, sums.values())):
+            raise FailedError("too-large-numbers", "a sum is beyond what numbers can be here")
     except (UnicodeDecodeError, csv.Error) as error:
         raise FailedError("not-a-csv", type(error).__name__) from error
     columns = [{"name": name, "values": present[name], "sum": sums[name]} for name in names]
@@ -34,10 +37,10 @@ def transform(given: InputObject) -> dict[str, Any]:
 
 def _number(text: str) -> float:
     try:
-        number = float(text)
+        number = float(text) if "_" not in text else math.nan  # Python's own way to write numbers
     except ValueError:
         return 0.0
-    return number if abs(number) < float("inf") else 0.0
+    return number if math.isfinite(number) else 0.0
 
 
 if __name__ == "__main__":

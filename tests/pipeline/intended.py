@@ -38,11 +38,11 @@ class PipelineRoles:
         return {f"{self.id}{name}": allowed for name, allowed in made.items()}
 
     def intake(self) -> Sequence[Allow]:
-        items = Allow(["dynamodb:PutItem", "dynamodb:UpdateItem"], self._of("Results"))
+        items = self._items("dynamodb:PutItem", "dynamodb:UpdateItem")
         return [*self._function("Intake"), *self._submit(), *self._queue("Intake"), items, self.key("dynamodb")]
 
     def recorder(self) -> Sequence[Allow]:
-        items = Allow("dynamodb:UpdateItem", self._of("Results"))
+        items = self._items("dynamodb:UpdateItem")
         return [*self._function("Recorder"), *self._queue("Recorder"), items, self.key("dynamodb")]
 
     def reconciler(self) -> Sequence[Allow]:
@@ -51,12 +51,21 @@ class PipelineRoles:
         return [
             *self._function("Reconciler"),
             *self._submit(),
-            Allow(items, self._of("Results")),
+            self._items(*items, also=[f"reconciler of {self._objects}"]),
             Allow("dynamodb:Query", f"{self._of('Results')}/index/by-status"),
             self.key("dynamodb"),
             Allow("s3:ListBucketVersions", self._of("Uploads"), conditions=below),
             Allow(["batch:DescribeJobs", "batch:ListJobs"], "*"),
         ]
+
+    @property
+    def _objects(self) -> str:
+        return f"s3://${{{self.id}Uploads}}/{self.prefix}"
+
+    def _items(self, *actions: str, also: Sequence[str] = ()) -> Allow:
+        """Items of its own objects, and no others in the table."""
+        own = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{self._objects}*", *also]}}
+        return Allow(list(actions), self._of("Results"), conditions=own)
 
     def notifier(self, topic: str, key: str) -> Sequence[Allow]:
         records = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"]
@@ -76,7 +85,7 @@ class PipelineRoles:
             Allow(
                 "s3:GetObjectVersion", f"{self._of('Uploads')}/{self.prefix}*", conditions=clean if scanned else None
             ),
-            Allow("dynamodb:UpdateItem", self._of("Results")),
+            self._items("dynamodb:UpdateItem"),
             Allow(["s3:AbortMultipartUpload", "s3:PutObject"], f"{self._of('JobsOutputs')}/Jobs/Transform/*"),
             self.key("s3", "kms:Decrypt", "kms:GenerateDataKey"),
             self.key("dynamodb"),

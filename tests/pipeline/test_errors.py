@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from aws_cdk import App, Duration, Environment, Size, Token
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 
 from secure_containers import (
@@ -21,7 +22,7 @@ from tests.support import ACCOUNT, new_app
 
 TEXT = Token.as_string({"Ref": "Somewhere"})
 NUMBER = Token.as_number({"Ref": "Somewhere"})
-ALL_VARIABLES = "INPUT_BUCKET, KEEP_SECONDS, LARGEST_OBJECT, LEASE_SECONDS, OUTPUT_BUCKET, OUTPUT_PREFIX, RESULTS_TABLE"
+ALL_VARIABLES = "INPUT_BUCKET, KEEP_SECONDS, LARGEST_OBJECT, LEASE_SECONDS, OUTPUT_BUCKET, OUTPUT_PREFIX, RESULTS_TABLE, SMALLEST_OBJECT"
 
 
 def error(make: Any) -> str:
@@ -47,8 +48,11 @@ def error(make: Any) -> str:
         (lambda: Accept(prefix="/"), "it has the part '' between slashes"),
         (lambda: Accept(prefix="a//"), "it has the part '' between slashes"),
         (lambda: Accept(prefix="-a/"), "a part of it begins with '-'"),
+        (lambda: Accept(prefix="in"), "without a slash at its end, it takes what begins alike too; write 'in/'"),
+        (lambda: Accept(suffixes=["csv"]), "this one matches nothing: a word, and not the end of names"),
+        (lambda: Accept(suffixes=[f".{n}" for n in range(51)]), "suffixes is '51 suffixes'; allowed: 50 at most"),
         (lambda: Accept(prefix="a*/"), "it has the character U+002A"),
-        (lambda: Accept(prefix="a" * 1024), "1025 bytes long; 1 to 1024 are allowed"),
+        (lambda: Accept(prefix="a" * 1023 + "/"), "1025 bytes long; 1 to 1024 are allowed"),
         (lambda: Accept(prefix="上传/"), "this one is not: policies and templates take ASCII only"),
         (lambda: Accept(prefix=TEXT), "this one is not: not known at synthesis"),
         (lambda: Accept(prefix=7), 'Accept: prefix is 7; allowed: a text; write prefix="uploads/"'),
@@ -70,7 +74,7 @@ def error(make: Any) -> str:
         (lambda: Accept(suffixes=["*.csv"]), "this one matches nothing: it has the character U+002A"),
         (lambda: Accept(suffixes=["/../a"]), "this one matches nothing: it has the part '..' between slashes"),
         (lambda: Accept(suffixes=[TEXT]), "this one matches nothing: not known at synthesis"),
-        (lambda: Accept(suffixes=["x" * 1020]), "this one matches nothing: too long together with the prefix"),
+        (lambda: Accept(suffixes=["." + "x" * 1019]), "this one matches nothing: too long together with the prefix"),
         (
             lambda: Accept(min_size=Size.mebibytes(2), max_size=Size.mebibytes(1)),
             (
@@ -294,13 +298,47 @@ class TestTables:
             assert f"results_table is 'one in {got}'; allowed: one of the stack's own" in said
 
 
+def imported(workshop: Workshop, id: str = "Imported", **named: str) -> s3.IBucket:
+    """A bucket of ours that another app made, with its key."""
+    key = kms.Key.from_key_arn(workshop.stack, f"{id}Key", "arn:aws:kms:eu-central-1:111122223333:key/1234abcd")
+    named = named or {"bucket_name": "ours"}
+    return s3.Bucket.from_bucket_attributes(workshop.stack, id, encryption_key=key, **named)
+
+
+class TestImported:
+    def test_a_bucket_without_its_key(self, workshop: Workshop) -> None:
+        bucket = s3.Bucket.from_bucket_name(workshop.stack, "Bucket", "ours")
+        said = error(lambda: workshop.pipeline(input_bucket=bucket))
+        assert "input_bucket is 'Test/Bucket'; allowed: one that is imported with its key" in said
+        assert "from_bucket_attributes(..., encryption_key=key)" in said
+
+    def test_a_table_without_its_key(self, workshop: Workshop) -> None:
+        table = dynamodb.Table.from_table_name(workshop.stack, "Table", "ours")
+        said = error(lambda: workshop.pipeline(results_table=table))
+        assert "results_table is 'Test/Table'; allowed: one that is imported with its key" in said
+
+    def test_a_table_of_the_second_kind_with_other_keys(self, workshop: Workshop) -> None:
+        by_id = dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING)
+        table = dynamodb.TableV2(workshop.stack, "Table", partition_key=by_id)
+        assert "a table with the keys object and version" in error(lambda: workshop.pipeline(results_table=table))
+
+
 class TestPrefixes:
+    def test_of_two_that_are_scanned_on_one_bucket(self, workshop: Workshop) -> None:
+        first = workshop.pipeline("One", accept=Accept(prefix="a/"), malware_scan=True)
+        said = error(
+            lambda: workshop.pipeline(
+                "Two", accept=Accept(prefix="b/"), input_bucket=first.input_bucket, malware_scan=True
+            )
+        )
+        assert "malware_scan is True; allowed: one pipeline with it on a bucket, here Test/One" in said
+
     OVERLAP = (
         "Test/Two: accept is \"prefix '{}'\"; allowed: a prefix that does not overlap '{}' of Test/One, on the same "
         'bucket; write Accept(prefix="another/")'
     )
 
-    @pytest.mark.parametrize(("first", "second"), [("a/", "a/"), ("a/", "a/b/"), ("a/b/", "a/"), ("a", "ab/")])
+    @pytest.mark.parametrize(("first", "second"), [("a/", "a/"), ("a/", "a/b/"), ("a/b/", "a/")])
     def test_that_overlap_on_one_bucket(self, workshop: Workshop, first: str, second: str) -> None:
         bucket = workshop.pipeline("One", accept=Accept(prefix=first)).input_bucket
         said = error(lambda: workshop.pipeline("Two", accept=Accept(prefix=second), input_bucket=bucket))
@@ -308,8 +346,8 @@ class TestPrefixes:
 
     def test_that_overlap_on_a_bucket_that_is_imported_twice(self, workshop: Workshop) -> None:
         jobs = workshop.jobs()
-        by_name = [s3.Bucket.from_bucket_name(workshop.stack, f"Import{n}", "ours") for n in range(3)]
-        by_arn = s3.Bucket.from_bucket_arn(workshop.stack, "ByArn", "arn:aws:s3:::ours")
+        by_name = [imported(workshop, f"Import{n}") for n in range(3)]
+        by_arn = imported(workshop, "ByArn", bucket_arn="arn:aws:s3:::ours")
         workshop.pipeline("One", input_bucket=by_name[0], jobs=jobs)
         for bucket in (by_name[1], by_arn):
             said = error(lambda bucket=bucket: workshop.pipeline("Two", input_bucket=bucket, jobs=jobs))
@@ -317,7 +355,7 @@ class TestPrefixes:
         workshop.pipeline("Two", input_bucket=by_name[2], accept=Accept(prefix="other/"), jobs=jobs)
 
     def test_of_a_pipeline_that_was_refused_are_free(self, workshop: Workshop) -> None:
-        bucket = s3.Bucket.from_bucket_name(workshop.stack, "Imported", "ours")
+        bucket = imported(workshop)
         for arguments in ({"vcpus": 3}, {"timeout": None}, {"waivers": [Waiver("SC-ECR-01", reason=REASON)]}):
             with pytest.raises(ValueError, match=r"vcpus|timeout|SC-ECR-01"):
                 workshop.pipeline(input_bucket=bucket, **arguments)
@@ -325,4 +363,4 @@ class TestPrefixes:
 
     def test_are_those_of_one_app(self, workshop: Workshop) -> None:
         for made in (workshop, Workshop(App())):
-            made.pipeline(input_bucket=s3.Bucket.from_bucket_name(made.stack, "Imported", "ours"))
+            made.pipeline(input_bucket=imported(made))

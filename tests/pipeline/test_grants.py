@@ -119,7 +119,7 @@ class TestOnFailure:
         assert image == {"status": {"S": ["FAILED", "REFUSED"]}, "object": {"S": [own]}}
         assert mapping["BisectBatchOnFunctionError"] is True
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-        assert mapping["MaximumRetryAttempts"] == 10
+        assert mapping["MaximumRetryAttempts"] == 3
         kept = mapping["DestinationConfig"]["OnFailure"]["Destination"]["Fn::GetAtt"][0]
         assert kept.startswith("ScansWatchAlarmsUndelivered")
         assert_only_allows(
@@ -157,7 +157,10 @@ class TestOnFailure:
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workshop, S3BatchPipeline]:
     """A pipeline on an imported bucket, which nobody is let into from elsewhere."""
     workshop = Workshop(new_app(tmp_path_factory.mktemp("refused")), env=HERE)
-    imported = s3.Bucket.from_bucket_name(workshop.stack, "Imported", "uploads-of-ours")
+    key = kms.Key.from_key_arn(workshop.stack, "Key", f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd")
+    imported = s3.Bucket.from_bucket_attributes(
+        workshop.stack, "Imported", bucket_name="uploads-of-ours", encryption_key=key
+    )
     return workshop, workshop.pipeline(input_bucket=imported)
 
 

@@ -10,6 +10,7 @@ import pytest
 from aws_cdk import Duration, Size
 
 from secure_containers import Accept, PipelineLimits
+from secure_containers.runtime.functions.tools import CLAIM_LEASE
 from secure_containers.testing import assert_acyclic, assert_no_wildcard_principals, assert_partition_neutral
 from tests.pipeline.conftest import Workshop
 from tests.support import ROOT, concrete, of_type, open_ids
@@ -90,7 +91,7 @@ class TestTable:
             assert of["OnDemandThroughput"] == {"MaxReadRequestUnits": 3000, "MaxWriteRequestUnits": 1000}
 
     def test_it_has_a_stream_for_who_is_told_of_failures(self, table: dict[str, Any]) -> None:
-        assert table["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
+        assert table["StreamSpecification"] == {"StreamViewType": "NEW_IMAGE"}
 
 
 def test_what_holds_data_stays_when_the_stack_goes(plain: Workshop) -> None:
@@ -219,13 +220,16 @@ class TestFunctions:
         (namespace,) = {variables(plain, name)["POWERTOOLS_METRICS_NAMESPACE"] for name in FUNCTIONS}
         own = [each for each in plain.all("AWS::CloudWatch::Alarm").values() if each.get("Namespace") == namespace]
         assert {each["MetricName"] for each in own} == {
-            *("Duplicates", "Missing", "NoResult", "OldestUnfinished", "Refused")
+            *("Duplicates", "Missing", "NoResult", "OldestUnfinished", "Refused", "Repaired")
         }
         dimensions = [{"Name": "service", "Value": variables(plain, "Intake")["POWERTOOLS_SERVICE_NAME"]}]
         assert all(each["Dimensions"] == dimensions for each in own)
 
     def test_the_reconciler_ends_before_it_is_called_again(self, plain: Workshop) -> None:
         assert function(plain, "Reconciler")["Timeout"] < 300
+
+    def test_a_claim_lasts_longer_than_any_function_runs(self, plain: Workshop) -> None:
+        assert all(function(plain, name)["Timeout"] < CLAIM_LEASE.total_seconds() for name in FUNCTIONS)
 
 
 class TestJob:

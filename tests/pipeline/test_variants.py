@@ -119,7 +119,7 @@ class TestTwo:
         assert len(found) == 2
 
     def test_only_the_first_takes_what_was_there_before(self, made: Workshop) -> None:
-        new = {start: variables(made, f"{start}Reconciler")["NEW_BUCKET"] for start in ("One", "theother")}
+        new = {start: variables(made, f"{start}Reconciler")["NEW"] for start in ("One", "theother")}
         assert new == {"One": "true", "theother": "false"}
 
     def test_stand_in_one_stack_with_all_of_their_own(self, workshop: Workshop) -> None:
@@ -154,11 +154,12 @@ class TestImported:
             ),
         ]
         assert_only_allows(made.template, "ScansTransformRole", intended)
-        assert variables(made, "ScansReconciler")["NEW_BUCKET"] == "false"
+        assert variables(made, "ScansReconciler")["NEW"] == "false"
         assert open_ids(app) == set()
 
     def test_a_table_without_its_stream_cannot_tell(self, workshop: Workshop) -> None:
-        table = dynamodb.Table.from_table_name(workshop.stack, "Table", "items")
+        key = kms.Key(workshop.stack, "Key", enable_key_rotation=True)
+        table = dynamodb.Table.from_table_attributes(workshop.stack, "Table", table_name="items", encryption_key=key)
         pipeline = workshop.pipeline(results_table=table)
         with pytest.raises(ValueError, match="on_failure: results_table is 'items'; allowed: a table whose stream"):
             pipeline.on_failure(pipeline.topic)

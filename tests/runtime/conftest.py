@@ -200,7 +200,7 @@ def job(table: Any, s3: Any, clock: Clock) -> Callable[..., Job]:
             ledger=Ledger(Faulty(table, around), keep=KEEP, clock=clock),
             s3=Faulty(s3, around),
             lease=JOB_LEASE,
-            largest=largest,
+            sizes=(1, largest),
             outputs=(BUCKET, "results/"),
         )
 

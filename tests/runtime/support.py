@@ -54,10 +54,11 @@ ENVIRONMENT = {
             "largest": ACCEPTANCE.largest,
         }
     ),
-    "NEW_BUCKET": "true",
+    "NEW": "true",
     "SCANNED": "false",
     "LEASE_SECONDS": str(int(JOB_LEASE.total_seconds())),
     "LARGEST_OBJECT": "1000000",
+    "SMALLEST_OBJECT": "1",
     "OUTPUT_BUCKET": BUCKET,
     "OUTPUT_PREFIX": "results/",
 }

@@ -138,8 +138,17 @@ def test_what_is_refused_has_an_item_that_says_why_and_no_job(intake, batch, ite
     assert not batch.jobs
     assert counted["Refused"] == 1
     intake().take(upload)
-    assert (counted["Refused"], counted["Duplicates"]) == (1, 1)
+    assert not counted["Duplicates"], "it may be the same delivery, which did not come to its end"
     assert item(upload.version) == found
+
+
+def test_threats_that_are_found_in_what_was_taken_are_counted(intake, batch, item, counted) -> None:
+    intake().take(Upload.of(scanned("NO_THREATS_FOUND")))
+    intake().take(Upload.of({**scanned("THREATS_FOUND"), "id": "event-2"}))
+    assert item(VERSION)["status"] == "SUBMITTED"
+    assert (counted["Refused"], counted["Duplicates"]) == (1, 0)
+    intake().take(Upload.of({**scanned("NO_THREATS_FOUND"), "id": "event-3"}))
+    assert counted["Duplicates"] == 1
 
 
 def test_a_clean_object_of_unknown_size_is_taken(intake, item) -> None:

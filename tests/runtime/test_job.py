@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from boto3.dynamodb.types import TypeSerializer
-from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -404,5 +403,5 @@ def test_a_program_that_no_pipeline_started_says_what_it_lacks(aws, arguments, v
 def test_an_error_of_its_own_of_s3_fails_the_job(version, job, s3, item) -> None:
     s3.put_object(Bucket=BUCKET, Key="in/other", Body=b"")
     wrong = ObjectVersion(bucket="no-such-bucket", key=version.key, version=version.version)
-    with pytest.raises(ClientError):
+    with pytest.raises(FailedError, match="unreadable: NoSuchBucket"):
         job(wrong).open_input()

@@ -351,7 +351,10 @@ def test_an_object_older_than_items_are_kept_is_not_taken_again(upload, reconcil
 
 def test_an_object_that_waits_for_its_scan_is_told_of_and_not_taken(upload, reconciler, item, counted, clock) -> None:
     version = upload()
-    clock.pass_(minutes=11)
+    clock.pass_(minutes=59)
+    reconciler(scanned=True).look_at_objects()
+    assert counted["Missing"] == 0
+    clock.pass_(minutes=2)
     reconciler(scanned=True).look_at_objects()
     assert item(version) == {}
     assert counted["Missing"] == 1
@@ -426,16 +429,36 @@ def test_what_has_not_failed_is_not_tried_again(intake, interrupted, reconciler,
         if status == "SUCCEEDED":
             attempt.write_result({})
     before = item(VERSION)
-    with pytest.raises(TakenError):
+    with pytest.raises((TakenError, ValueError)):
         reconciler().again(VERSION)
     assert item(VERSION) == before
+
+
+def test_what_was_refused_is_tried_again_once_it_would_be_taken(intake, ledger, reconciler, batch, item, clock) -> None:
+    refused = {"reason": "too-large", "words": "before accept was changed", "correlation_id": "event-1"}
+    ledger.refuse(VERSION, details={"size": 3}, **refused)
+    clock.pass_(days=3)
+    reconciler().again(VERSION)
+    found = item(VERSION)
+    assert (found["status"], found["job_id"]) == ("SUBMITTED", "job-0")
+    assert ledger.age(found) < timedelta(seconds=1), "it is not late from the beginning"
+
+
+def test_malware_and_what_is_another_pipelines_are_not_tried_again(ledger, reconciler, item) -> None:
+    ledger.refuse(VERSION, details={}, reason="scan-threats-found", words="GuardDuty says so", correlation_id="event-1")
+    with pytest.raises(ValueError, match="would be refused again: scan-threats-found"):
+        reconciler().again(VERSION)
+    others = version_of("others/a.csv")
+    ledger.refuse(others, details={}, reason="too-large", words="", correlation_id="event-1")
+    with pytest.raises(ValueError, match="is not of this pipeline"):
+        reconciler().again(others)
 
 
 def test_again_that_dies_half_way_is_put_right(intake, reconciler, recorder, batch, item, clock) -> None:
     intake().take(UPLOAD)
     recorder.record(batch.end("job-0", "FAILED"))
     with pytest.raises(Crash):
-        reconciler(plan(call_0=Fault.CRASH_AFTER)).again(VERSION)
+        reconciler(plan(call_1=Fault.CRASH_AFTER)).again(VERSION)
     reconciler().look_at_claims()
     assert item(VERSION)["job_id"] == "job-1"
 

@@ -65,7 +65,7 @@ def test_a_csv_is_counted_by_columns(done, content, rows, columns) -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        *(b"", b"\n", b"a,a\n1,2\n", b"a,b\n1\n", b"a,b\n1,2,3\n", b"a,b\n1,2\n\n"),
+        *(b"\n", b"a,a\n1,2\n", b"a,b\n1\n", b"a,b\n1,2,3\n", b"a,b\n1,2\n\n"),
         *(b'a\n"open', b'a\n"b"c\n', b"\xff\xfe\x00a", b"\x89PNG\r\n\x1a\n\x00\x00", b"PK\x03\x04\x14\x00\x80"),
         *(b"a\n" + b"x" * 140_000, ",".join(map(str, range(1001))).encode()),
     ],

@@ -28,6 +28,7 @@ from secure_containers.runtime.terms import Status
 
 _SCANNED: Final = "GuardDuty Malware Protection Object Scan Result"
 _CLEAN: Final = "NO_THREATS_FOUND"
+THREATS: Final = "scan-threats-found"
 _UNVERSIONED: Final = Refusal(
     reason="not-versioned", words="the bucket keeps no versions, so that nothing tells one upload from the next"
 )
@@ -95,7 +96,7 @@ class Intake:
             InFlightError: whether there is a job yet is not known.
             NotSubmittedError: AWS Batch has refused the job; the claim is given back.
         """
-        refusal = self._refusal(upload)
+        refusal = self.refusal(upload)
         if refusal is not None:
             self._refuse(upload, refusal)
             return
@@ -125,7 +126,8 @@ class Intake:
         self._count("Submitted")
         logger.info("submitted", extra={"job_id": job_id, "job_name": claim.job_name})
 
-    def _refusal(self, upload: Upload) -> Refusal | None:
+    def refusal(self, upload: Upload) -> Refusal | None:
+        """Why an upload is not taken, or None."""
         if upload.version.version == "null":
             return _UNVERSIONED
         if upload.scan not in (None, _CLEAN):
@@ -133,16 +135,21 @@ class Intake:
         return self._acceptance.refusal(upload.version.key, upload.details.get("size"))
 
     def _refuse(self, upload: Upload, refusal: Refusal) -> None:
-        new = self._ledger.refuse(
-            upload.version,
-            reason=refusal.reason,
-            words=refusal.words,
-            correlation_id=upload.correlation_id,
-            details=upload.details,
-        )
-        self._count("Refused" if new else "Duplicates")
-        if new:
-            logger.warning("refused", extra={"reason": refusal.reason, "words": refusal.words})
+        try:
+            self._ledger.refuse(
+                upload.version,
+                reason=refusal.reason,
+                words=refusal.words,
+                correlation_id=upload.correlation_id,
+                details=upload.details,
+            )
+        except TakenError as taken:
+            if refusal.reason != THREATS or taken.item.get("status") == Status.REFUSED:
+                self._taken(taken)
+                return
+            # It is counted, so that somebody hears of it: the object was taken before.
+        self._count("Refused")
+        logger.warning("refused", extra={"reason": refusal.reason, "words": refusal.words})
 
     def _taken(self, taken: TakenError) -> None:
         if taken.item.get("status") == Status.CLAIMED:

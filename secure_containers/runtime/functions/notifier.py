@@ -9,6 +9,7 @@ from typing import Any, Final
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from boto3.dynamodb.types import TypeDeserializer
+from botocore.exceptions import BotoCoreError, ClientError
 
 from secure_containers.runtime.functions.tools import client, logger, tracer
 
@@ -31,8 +32,15 @@ def handler(event: dict[str, Any], context: Any) -> PartialItemFailureResponse:
 
     def one(record: Any) -> None:
         told = message(record.raw_event)
+        failed: list[Exception] = []
         for topic in os.environ["TOPICS"].split(","):
-            sns.publish(TopicArn=topic, Subject=f"Object {told['status'].lower()}", Message=json.dumps(told))
+            try:
+                sns.publish(TopicArn=topic, Subject=f"Object {told['status'].lower()}", Message=json.dumps(told))
+            except (BotoCoreError, ClientError) as error:  # the others hear of it all the same
+                logger.warning("not told: %s: %s", topic, error)
+                failed.append(error)
+        if failed:
+            raise failed[0]
 
     with processor(event["Records"], one, lambda_context=context):
         processor.process()

@@ -12,7 +12,7 @@ from typing import Any, Final
 from aws_lambda_powertools.metrics import MetricUnit
 from botocore.exceptions import BotoCoreError, ClientError
 
-from secure_containers.runtime.functions.intake import InFlightError, Intake, Upload
+from secure_containers.runtime.functions.intake import THREATS, InFlightError, Intake, Upload
 from secure_containers.runtime.functions.recorder import Recorder
 from secure_containers.runtime.functions.tools import (
     CLAIM_LEASE,
@@ -34,6 +34,8 @@ from secure_containers.runtime.terms import OPEN, Status
 
 _QUIET: Final = timedelta(minutes=10)
 """How long nothing has to have happened before somebody looks; events take their time."""
+_SCANNING: Final = timedelta(hours=1)
+"""The same for objects that wait for a scan."""
 _OVER: Final = ("SUCCEEDED", "FAILED")
 _AT_ONCE: Final = 100
 """What DynamoDB and AWS Batch take in one call."""
@@ -53,7 +55,7 @@ class Reconciler:
         s3: a client of Amazon S3.
         bucket: where the objects are.
         prefix: below which.
-        new: whether the bucket was made for the pipeline, so that everything in it is the pipeline's.
+        new: whether bucket and table were made for the pipeline, so that everything in the one has to be in the other.
         scanned: whether objects wait for a scan, so that one without an item may not be taken from here.
         count: how it is counted.
         clock: what time it is.
@@ -92,7 +94,7 @@ class Reconciler:
         for jobs in _by(_AT_ONCE, self._without_result()):
             if self._is_late():
                 break
-            self._ask_about(jobs)
+            self._trying(jobs, self._ask_about)
         self._count("OldestUnfinished", self._oldest().total_seconds(), MetricUnit.Seconds)
 
     def look_at_objects(self) -> None:
@@ -105,22 +107,39 @@ class Reconciler:
                     continue
                 log_about(upload.version, upload.correlation_id)
                 logger.warning("it has no item")
-                if self._scanned or not self._trying(upload, self._intake.take):
+                if self._scanned:
+                    missing += 1
+                    continue
+                try:
+                    self._intake.take(upload)
+                except InFlightError:
+                    continue  # its event has arrived meanwhile
+                except _PASSING as error:
+                    logger.warning("not put right: %s: %s", type(error).__name__, error)
                     missing += 1
                 else:
                     self._count("Repaired")
+            if self._is_late():
+                break  # and begin with this page the next time
         self._count("Missing", missing)
 
     def again(self, version: ObjectVersion) -> None:
-        """Try a failed object version again, by a new job.
+        """Try an object version again that failed, or that was refused and would be no more, by a new job.
 
         Raises:
-            TakenError: it has not failed.
+            ValueError: it is not of this pipeline, has no item, or would be refused again.
+            TakenError: it has neither failed nor was refused.
         """
-        self._ledger.reopen(version)
         item = self._ledger.find(version)
-        if item is not None:
-            self._heal(item)
+        if item is None or not version.key.startswith(self._prefix):
+            raise ValueError(f"{version.uri} in version {version.version} is not of this pipeline")
+        details = {"size": int(item["size"])} if "size" in item else {}
+        upload = Upload(version=version, correlation_id=str(item["correlation_id"]), details=details)
+        refusal = self._intake.refusal(upload)
+        if refusal is not None or item.get("reason") == THREATS:
+            raise ValueError(f"{version.uri} would be refused again: {refusal.words if refusal else THREATS}")
+        self._ledger.reopen(version)
+        self._heal(self._ledger.find(version) or item)
 
     def _heal(self, item: Item) -> None:
         log_about(ObjectVersion.of(item), item["correlation_id"])
@@ -160,7 +179,7 @@ class Reconciler:
         """Every version that came after a time and not just now, from where the last call stopped."""
         place = self._ledger.place()
         asked: dict[str, Any] = {"Bucket": self._bucket, "Prefix": self._prefix}
-        before = self._clock() - _QUIET
+        before = self._clock() - (_SCANNING if self._scanned else _QUIET)
         while True:
             page = self._s3.list_object_versions(**asked, **place)
             for each in page.get("Versions", []):
@@ -173,14 +192,16 @@ class Reconciler:
                 self._ledger.remember_place(place)
                 return
 
-    def _trying(self, what: Any, do: Callable[[Any], None]) -> bool:
-        """Whether it went well: one that does not go keeps nobody from the next."""
+    def _trying(self, what: Any, do: Callable[[Any], None]) -> None:
+        """One that does not go keeps nobody from the next."""
         try:
             do(what)
-        except (BotoCoreError, ClientError, InFlightError, NotSubmittedError, TakenError) as error:
+        except _PASSING as error:
             logger.warning("not put right: %s: %s", type(error).__name__, error)
-            return False
-        return True
+
+
+_PASSING: Final = (BotoCoreError, ClientError, NotSubmittedError, TakenError)
+"""What one object may meet and the next may not."""
 
 
 def _upload(bucket: str, listed: Mapping[str, Any]) -> Upload:
@@ -213,7 +234,7 @@ def handler(event: dict[str, Any], context: Any) -> None:
         s3=client("s3"),
         bucket=bucket,
         prefix=acceptance().prefix,
-        new=os.environ["NEW_BUCKET"] == "true",
+        new=os.environ["NEW"] == "true",
         scanned=os.environ["SCANNED"] == "true",
         count=count,
         is_late=lambda: context.get_remaining_time_in_millis() < _ENOUGH.total_seconds() * 1000,

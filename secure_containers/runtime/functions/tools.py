@@ -88,8 +88,14 @@ class Submitter:
     def find(self, claim: Claim) -> str | None:
         """The job that was submitted for a claim, if there is one."""
         by_name = [{"name": "JOB_NAME", "values": [claim.job_name]}]
-        found = self._batch.list_jobs(jobQueue=self._queue, filters=by_name)["jobSummaryList"]
-        return str(found[0]["jobId"]) if found else None
+        asked = {"jobQueue": self._queue, "filters": by_name}
+        while True:
+            page = self._batch.list_jobs(**asked)
+            if page["jobSummaryList"]:
+                return str(page["jobSummaryList"][0]["jobId"])
+            if not page.get("nextToken"):
+                return None
+            asked["nextToken"] = page["nextToken"]
 
 
 def count(name: str, value: float = 1, unit: MetricUnit = MetricUnit.Count) -> None:

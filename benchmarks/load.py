@@ -76,6 +76,8 @@ class Faults:
             raise Crash
         if kind.startswith("timeout"):
             raise ReadTimeoutError(endpoint_url=request.url)
+        if f"/{_BUCKET}/" in request.url:  # Amazon S3 has words of its own
+            return AWSResponse(request.url, 503, {}, _Raw(b"<Error><Code>SlowDown</Code></Error>"))
         body = b'{"__type": "ThrottlingException", "message": "too many"}'
         return AWSResponse(request.url, 400, {"x-amzn-errortype": "ThrottlingException"}, _Raw(body))
 

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import Final
 
 Wanted = tuple[type | tuple[type, ...], str, str]
 """Of one argument its type, what is allowed in words, and what to write."""
+
+KEY: Final = ("key_arn", "a key", 'kms.Key.from_key_arn(self, "Imported", "arn:...")')
+TOPIC: Final = ("topic_arn", "a topic", 'sns.Topic.from_topic_arn(self, "Imported", "arn:...")')
+"""Of objects of the CDK the attribute that they are known by, what they are, and what to write."""
 
 
 def invalid(where: str, argument: str, got: object, *, allowed: str, write: str) -> ValueError:

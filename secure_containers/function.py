@@ -20,7 +20,7 @@ from secure_containers.waivers import Waiver, waive
 if TYPE_CHECKING:
     from secure_containers.network import PrivateNetwork
 
-_MEMORY_MIB: Final = 256
+MEMORY_MIB: Final = 256
 _TRACE: Final = ("xray:PutTelemetryRecords", "xray:PutTraceSegments")
 _CONNECT: Final = (
     "ec2:AssignPrivateIpAddresses",
@@ -49,7 +49,7 @@ def own_function(
     network: PrivateNetwork | None = None,
     services: Sequence[str] = (),
     traced: bool = False,
-    memory_mib: int = _MEMORY_MIB,
+    memory_mib: int = MEMORY_MIB,
     retention: logs.RetentionDays = logs.RetentionDays.ONE_YEAR,
     removal: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
 ) -> lambda_.Function:

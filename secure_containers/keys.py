@@ -14,9 +14,11 @@ WRITE = ("kms:Decrypt", "kms:GenerateDataKey")
 """Both: what is written in parts is encrypted anew when it is put together."""
 
 
+def through(service: str, stack: Stack) -> dict[str, dict[str, str]]:
+    """The condition that a key is used by one service."""
+    return {"StringEquals": {"kms:ViaService": f"{service}.{stack.region}.{stack.url_suffix}"}}
+
+
 def use_key(key: kms.IKey, service: str, stack: Stack, actions: tuple[str, ...] = READ) -> iam.PolicyStatement:
     """To use a key by one service."""
-    via = f"{service}.{stack.region}.{stack.url_suffix}"
-    return iam.PolicyStatement(
-        actions=list(actions), resources=[key.key_arn], conditions={"StringEquals": {"kms:ViaService": via}}
-    )
+    return iam.PolicyStatement(actions=list(actions), resources=[key.key_arn], conditions=through(service, stack))

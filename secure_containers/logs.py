@@ -15,6 +15,12 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+LOG_RETENTION: Final = (
+    logs.RetentionDays,
+    "a time as CloudWatch Logs has it",
+    "log_retention=logs.RetentionDays.ONE_YEAR",
+)
+"""What an argument of that name has to be."""
 _EVENTS_POLICY: Final = "EventsToLogs"
 _ALLOWED: Final[WeakKeyDictionary[kms.IKey, WeakSet[Stack]]] = WeakKeyDictionary()
 """For the log groups of which stacks each key may be used already."""

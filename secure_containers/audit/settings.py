@@ -15,7 +15,7 @@ from constructs import Construct, IConstruct
 from secure_containers.audit.parts import AuditPart, VpcBlockMode
 from secure_containers.ecr import ScanSeverity
 from secure_containers.ecr.repository_policy import check_account, check_organization
-from secure_containers.errors import check_arguments, invalid
+from secure_containers.errors import KEY, check_arguments, invalid
 from secure_containers.waivers import Waiver
 
 _DAYS: Final = range(365, 36500 + 1)
@@ -57,7 +57,7 @@ def check_types(path: str, **given: object) -> None:
                 'logs.LogGroup.from_log_group_name(self, "TrailLogs", "...")',
             ),
             "topic": ("topic_arn", "a topic", 'sns.Topic.from_topic_arn(self, "Alarms", "arn:...")'),
-            "encryption_key": ("key_arn", "a key", 'kms.Key.from_key_arn(self, "Imported", "arn:...")'),
+            "encryption_key": KEY,
         },
     )
 

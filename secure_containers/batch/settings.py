@@ -9,7 +9,6 @@ from typing import Any, Final
 from aws_cdk import Duration, Size, Stack, Token
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from secure_containers.batch.parts import (
@@ -24,8 +23,9 @@ from secure_containers.batch.parts import (
 )
 from secure_containers.batch.platforms import Ec2, Eks, Fargate, Platform
 from secure_containers.ecr import EcrImage
-from secure_containers.errors import check_arguments, check_type, invalid
+from secure_containers.errors import KEY, TOPIC, check_arguments, check_type, invalid
 from secure_containers.grants import check_carrier
+from secure_containers.logs import LOG_RETENTION
 from secure_containers.network import PrivateNetwork
 from secure_containers.network.endpoints import known_service
 from secure_containers.rules.credentials import credential_in
@@ -79,19 +79,15 @@ def check_environment(path: str, **given: Any) -> None:
             "subnets": (ec2.SubnetSelection, "subnets of the network", "subnets=network.egress_subnets"),
             "fleet": (Fleet, "a Fleet", "fleet=Fleet(critical=64, spot=256)"),
             "queue_limits": (QueueLimits, "QueueLimits", "queue_limits=QueueLimits(jobs=500)"),
-            "log_retention": (
-                logs.RetentionDays,
-                "a time as CloudWatch Logs has it",
-                "log_retention=logs.RetentionDays.ONE_YEAR",
-            ),
+            "log_retention": LOG_RETENTION,
         },
         lists={
             "shares": (Share, "a list of Share", '[Share(identifier="research")]'),
             "waivers": (Waiver, "a list of Waiver", '[Waiver("SC-DEL-01", reason="...")]'),
         },
         objects={
-            "topic": ("topic_arn", "a topic", 'sns.Topic.from_topic_arn(self, "Imported", "arn:...")'),
-            "encryption_key": ("key_arn", "a key", 'kms.Key.from_key_arn(self, "Imported", "arn:...")'),
+            "topic": TOPIC,
+            "encryption_key": KEY,
         },
     )
     if given["subnets"] is not None and not given["subnets"].subnets:

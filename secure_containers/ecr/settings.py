@@ -14,7 +14,7 @@ from constructs import Construct
 
 from secure_containers.ecr.lifecycle import LifecycleRule, lifecycle_json, lifecycle_text
 from secure_containers.ecr.tag_scheme import MOST_EXCEPTIONS, TagScheme
-from secure_containers.errors import check_arguments, invalid
+from secure_containers.errors import KEY, check_arguments, invalid
 from secure_containers.rules.ecr_lifecycle import bounds_every_tag, expires_untagged, lifecycle_problems
 from secure_containers.rules.partitions import partition_of
 from secure_containers.waivers import DefaultsOff, Waiver, waiver_line
@@ -66,7 +66,7 @@ def check_types(path: str, **given: object) -> None:
             "mfa_exempt_roles": (str, "a list of names", '["release-bot"]'),
             "waivers": (Waiver, "a list of Waiver", '[Waiver("SC-ECR-01", reason="...")]'),
         },
-        objects={"encryption_key": ("key_arn", "a key", 'kms.Key.from_key_arn(self, "Imported", "arn:...")')},
+        objects={"encryption_key": KEY},
         optional=("lifecycle_rules",),
     )
 

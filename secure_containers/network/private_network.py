@@ -14,8 +14,8 @@ from constructs import Construct, DependencyGroup
 
 from secure_containers.custom_resource import default_security_group_closed, prefix_lists
 from secure_containers.ecr.repository_policy import check_organization
-from secure_containers.errors import check_arguments, check_list, invalid
-from secure_containers.logs import encrypted_log_group
+from secure_containers.errors import KEY, check_arguments, check_list, invalid
+from secure_containers.logs import LOG_RETENTION, encrypted_log_group
 from secure_containers.network.addresses import Egress, WayOut, plan, zone_names
 from secure_containers.network.endpoints import WRITE_RESOURCES, AnyEndpoint, Endpoints, check_fips, known_service
 from secure_containers.network.new_vpc import new_vpc
@@ -395,16 +395,12 @@ def _check_types(path: str, **given: object) -> None:
             "egress": (Egress, "a way out", "egress=Egress.one_nat_gateway()"),
             "dual_stack": (bool, "True or False", "dual_stack=True"),
             "fips": (bool, "True or False", "fips=True"),
-            "log_retention": (
-                logs.RetentionDays,
-                "a time as CloudWatch Logs has it",
-                "log_retention=logs.RetentionDays.ONE_YEAR",
-            ),
+            "log_retention": LOG_RETENTION,
         },
         lists={"waivers": (Waiver, "a list of Waiver", '[Waiver("SC-NET-10", reason="...")]')},
         objects={
             "vpc": ("isolated_subnets", "a VPC", "ec2.Vpc.from_vpc_attributes(...)"),
-            "encryption_key": ("key_arn", "a key", 'kms.Key.from_key_arn(self, "Imported", "arn:...")'),
+            "encryption_key": KEY,
         },
     )
     rules = given["rules_per_group"]

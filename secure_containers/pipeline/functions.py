@@ -25,7 +25,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from secure_containers.batch.roles import OWN_POLICIES
-from secure_containers.function import own_function
+from secure_containers.function import MEMORY_MIB, own_function
 from secure_containers.keys import WRITE, use_key
 from secure_containers.packaging import function_code
 from secure_containers.pipeline.settings import l1_of
@@ -239,7 +239,7 @@ class Notifier(Construct):
 
     def __init__(self, scope: Construct, id: str, *, plant: Plant, stream_arn: str, undelivered: sqs.IQueue) -> None:
         super().__init__(scope, id)
-        self._plant, self._topics = plant, list[str]()
+        self._topics: list[str] = []
         key = plant.table.encryption_key
         self.function = function_of(
             self,
@@ -289,8 +289,7 @@ class Notifier(Construct):
             return  # it would hear of everything twice
         self._topics.append(topic.topic_arn)
         self.function.add_environment("TOPICS", ",".join(self._topics))
-        publish = iam.PolicyStatement(actions=["sns:Publish"], resources=[topic.topic_arn])
-        statements = [publish]
+        statements = [iam.PolicyStatement(actions=["sns:Publish"], resources=[topic.topic_arn])]
         if topic.master_key is not None:
             statements.append(use_key(topic.master_key, "sns", Stack.of(self), WRITE))
         policy = iam.ManagedPolicy(
@@ -314,7 +313,7 @@ def function_of(
     timeout: Duration,
     reasons: Mapping[str, str],
     unbound_actions: Sequence[str] = (),
-    memory_mib: int = 256,
+    memory_mib: int = MEMORY_MIB,
 ) -> lambda_.Function:
     """A function of the pipeline, with the code that all of them share."""
     archive, digest = function_code()

@@ -27,7 +27,7 @@ from secure_containers.buckets import log_by_bucket_policy
 from secure_containers.ecr import EcrImage
 from secure_containers.errors import invalid
 from secure_containers.grants import check_carrier, grant_apart
-from secure_containers.keys import WRITE, use_key
+from secure_containers.keys import WRITE, through, use_key
 from secure_containers.network import PrivateNetwork
 from secure_containers.pipeline.functions import Consumer, Notifier, Plant, Reconciler, let_submit
 from secure_containers.pipeline.malware import CLEAN, SCAN_TAG, MalwareScan
@@ -522,13 +522,12 @@ class S3BatchPipeline(Construct):
                 write="the statement into the policies of bucket and key, where they are made",
             )
         if key is not None:
-            via = f"s3.{Stack.of(self).region}.{Stack.of(self).url_suffix}"
             key.add_to_resource_policy(
                 iam.PolicyStatement(
                     principals=[principal],
                     actions=list(WRITE),
                     resources=["*"],
-                    conditions={"StringEquals": {"kms:ViaService": via}},
+                    conditions=through("s3", Stack.of(self)),
                 )
             )
 

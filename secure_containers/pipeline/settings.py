@@ -9,13 +9,13 @@ from weakref import WeakKeyDictionary
 
 from aws_cdk import CfnResource, Duration, Stack, Token
 from aws_cdk import aws_dynamodb as dynamodb
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import Construct, IConstruct
 
 from secure_containers.batch import LeastPrivilegeBatchEnv, Retries
 from secure_containers.ecr import EcrImage
-from secure_containers.errors import check_arguments, invalid
+from secure_containers.errors import KEY, TOPIC, check_arguments, invalid
+from secure_containers.logs import LOG_RETENTION
 from secure_containers.network import PrivateNetwork
 from secure_containers.pipeline.parts import Accept, PipelineLimits
 from secure_containers.runtime.terms import BY_STATUS
@@ -54,11 +54,7 @@ def check_pipeline(path: str, **given: Any) -> None:
             "retries": (Retries, "Retries", "retries=Retries(attempts=3, exit_codes=[75])"),
             "malware_scan": (bool, "True or False", "malware_scan=True"),
             "limits": (PipelineLimits, "PipelineLimits", "limits=PipelineLimits(refused=10)"),
-            "log_retention": (
-                logs.RetentionDays,
-                "a time as CloudWatch Logs has it",
-                "log_retention=logs.RetentionDays.ONE_YEAR",
-            ),
+            "log_retention": LOG_RETENTION,
         },
         lists={
             "command": (str, "a list of texts", '["transform"]'),
@@ -71,8 +67,8 @@ def check_pipeline(path: str, **given: Any) -> None:
                 "a table",
                 'dynamodb.Table.from_table_attributes(self, "Imported", ...)',
             ),
-            "topic": ("topic_arn", "a topic", 'sns.Topic.from_topic_arn(self, "Imported", "arn:...")'),
-            "encryption_key": ("key_arn", "a key", 'kms.Key.from_key_arn(self, "Imported", "arn:...")'),
+            "topic": TOPIC,
+            "encryption_key": KEY,
         },
     )
     for argument in ("network", "image", "retries", "keep"):

@@ -113,20 +113,14 @@ class Ledger:
             TakenError: somebody has it.
         """
         claim = _claim(version, _job_name(version), correlation_id)
-        item = {
-            **details,
-            **version.primary_key,
+        own = {
             "status": Status.CLAIMED,
             "claim": claim.token,
             "job_name": claim.job_name,
-            "correlation_id": correlation_id,
-            "received_at": self._now(),
-            "changed_at": self._now(),
             "lease_until": self._in(lease),
-            "expires_at": self._in(self._keep),
         }
         try:
-            self._put(item, "attribute_not_exists(#object)", {"#object": "object"})
+            self._add(version, correlation_id, {**details, **own})
         except TakenError as taken:
             if taken.item.get("claim") == claim.token:  # a retry of boto3, whose first call came through
                 return claim
@@ -143,19 +137,9 @@ class Ledger:
         Raises:
             TakenError: it has an item, from before this upload was delivered.
         """
-        item = {
-            **details,
-            **version.primary_key,
-            "status": Status.REFUSED,
-            "reason": reason,
-            "words": _cut(words),
-            "correlation_id": correlation_id,
-            "received_at": self._now(),
-            "changed_at": self._now(),
-            "expires_at": self._in(self._keep),
-        }
+        own = {"status": Status.REFUSED, "reason": reason, "words": _cut(words)}
         try:
-            self._put(item, "attribute_not_exists(#object)", {"#object": "object"})
+            self._add(version, correlation_id, {**details, **own})
         except TakenError as taken:  # else by a retry of boto3, or before a crash
             if (taken.item.get("status"), taken.item.get("correlation_id")) != (Status.REFUSED, correlation_id):
                 raise
@@ -376,9 +360,22 @@ class Ledger:
 
     # The two ways to write.
 
-    def _put(self, item: Item, where: str, names: Mapping[str, str]) -> None:
+    def _add(self, version: ObjectVersion, correlation_id: str, more: Item) -> None:
+        """Make the item of an object version that has none."""
+        now = self._now()
+        item = {
+            **more,
+            **version.primary_key,
+            "correlation_id": correlation_id,
+            "received_at": now,
+            "changed_at": now,
+            "expires_at": self._in(self._keep),
+        }
         self._write(
-            self._table.put_item, Item=dict(item), ConditionExpression=where, ExpressionAttributeNames=dict(names)
+            self._table.put_item,
+            Item=item,
+            ConditionExpression="attribute_not_exists(#object)",
+            ExpressionAttributeNames={"#object": "object"},
         )
 
     def _change(

@@ -21,17 +21,13 @@ if TYPE_CHECKING:
     )
     from secure_containers.batch import (
         BatchJob,
-        CpuArchitecture,
         Ec2,
         Eks,
         Fargate,
-        FileMount,
         Fleet,
         LeastPrivilegeBatchEnv,
         QueueLimits,
         Retries,
-        SecretField,
-        SecureParameter,
         Share,
     )
     from secure_containers.ecr import (
@@ -44,6 +40,7 @@ if TYPE_CHECKING:
     )
     from secure_containers.network import IMAGE_PULL, Egress, PrivateNetwork
     from secure_containers.pipeline import Accept, PipelineLimits, S3BatchPipeline
+    from secure_containers.tasks.parts import CpuArchitecture, FileMount, SecretField, SecureParameter
     from secure_containers.validation import Pack, enforce
     from secure_containers.waivers import Waiver, waive
 
@@ -55,14 +52,14 @@ _HOMES: Final = {
     "AuditBaseline": "audit",
     "AuditPart": "audit",
     "BatchJob": "batch",
-    "CpuArchitecture": "batch",
+    "CpuArchitecture": "tasks.parts",
     "Ec2": "batch",
     "EcrImage": "ecr",
     "Egress": "network",
     "Eks": "batch",
     "EnvironmentTags": "ecr",
     "Fargate": "batch",
-    "FileMount": "batch",
+    "FileMount": "tasks.parts",
     "Fleet": "batch",
     "LeastPrivilegeBatchEnv": "batch",
     "LifecycleRule": "ecr",
@@ -73,8 +70,8 @@ _HOMES: Final = {
     "Retries": "batch",
     "S3BatchPipeline": "pipeline",
     "ScanSeverity": "ecr",
-    "SecretField": "batch",
-    "SecureParameter": "batch",
+    "SecretField": "tasks.parts",
+    "SecureParameter": "tasks.parts",
     "SecureEcrRepository": "ecr",
     "Share": "batch",
     "TagScheme": "ecr",

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from aws_cdk import Size
 
-from secure_containers.batch.parts import FileMount
 from secure_containers.batch.platforms import Fargate, Platform
+from secure_containers.tasks.parts import FileMount
 
 _SCRATCH: Final = Size.mebibytes(256)
 _PLATFORM_VERSION: Final = "LATEST"

@@ -23,8 +23,8 @@ from secure_containers.alarms import alarm_topic
 from secure_containers.batch.capacity import Capacity
 from secure_containers.batch.containers import Container
 from secure_containers.batch.job import BatchJob, Home
-from secure_containers.batch.parts import FileMount, Fleet, QueueLimits, Retries, SecretField, SecureParameter, Share
-from secure_containers.batch.permissions import let_mount, let_start, let_write, value_from
+from secure_containers.batch.parts import Fleet, QueueLimits, Retries, Share
+from secure_containers.batch.permissions import let_write
 from secure_containers.batch.platforms import Ec2, Eks, Fargate, Platform
 from secure_containers.batch.settings import (
     check_environment,
@@ -41,6 +41,9 @@ from secure_containers.errors import invalid
 from secure_containers.network import IMAGE_PULL, PrivateNetwork
 from secure_containers.rules.fargate import SIZES
 from secure_containers.rules.network.services import HOST_SERVICES
+from secure_containers.tasks.checks import DEFAULT_USER
+from secure_containers.tasks.parts import FileMount, SecretField, SecureParameter
+from secure_containers.tasks.permissions import let_mount, let_read, value_from
 from secure_containers.waivers import DefaultsOff, Waiver
 
 _TYPES: Final = (
@@ -56,7 +59,6 @@ _TYPES: Final = (
 _SESSION_SERVICES: Final = ("ssm", "ssmmessages")
 _POD_SERVICES: Final = ("ec2", "eks", "eks-auth", "sts")
 _OUTPUT_DAYS: Final = 90
-_DEFAULT_USER: Final = "65532:65532"
 
 
 @jsii.implements(ec2.IConnectable)
@@ -247,7 +249,7 @@ class LeastPrivilegeBatchEnv(Construct):
         environment: Mapping[str, str] | None = None,
         secrets: Mapping[str, secretsmanager.ISecret | ssm.IParameter | SecretField | SecureParameter] | None = None,
         services: Sequence[str] = (),
-        user: str = _DEFAULT_USER,
+        user: str = DEFAULT_USER,
         scratch: Sequence[str] = (),
         ephemeral_storage: Size | None = None,
         file_mounts: Sequence[FileMount] = (),
@@ -354,8 +356,9 @@ class LeastPrivilegeBatchEnv(Construct):
             job.output_prefix = self._prefix(id)
             let_write(job, self.output_bucket, job.output_prefix)
         for mount in file_mounts:
-            let_mount(job, mount, self)
-        called = [*let_start(job, list((secrets or {}).values())), *services]
+            let_mount(job.role, mount, self, called="jobs")
+        reads = let_read(job.execution_role, (secrets or {}).values()) if job.execution_role is not None else []
+        called = [*reads, *services]
         if called:
             self._network.require(self, *called)
         if nodes > 1:

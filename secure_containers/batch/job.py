@@ -21,7 +21,7 @@ from constructs import Construct
 from secure_containers.batch.containers import Container, container_properties, pod_properties
 from secure_containers.batch.parts import Retries, Share
 from secure_containers.batch.platforms import Eks, Fargate, Platform
-from secure_containers.batch.roles import pod_role, scheduler_role, task_role
+from secure_containers.batch.roles import pod_role
 from secure_containers.batch.settings import (
     check_array_size,
     check_grantee,
@@ -33,6 +33,7 @@ from secure_containers.batch.watch import JobWatch
 from secure_containers.errors import invalid
 from secure_containers.grants import grant_apart
 from secure_containers.logs import encrypted_log_group
+from secure_containers.tasks.roles import scheduler_role, task_role
 from secure_containers.waivers import Waiver, as_found, waive
 
 if TYPE_CHECKING:

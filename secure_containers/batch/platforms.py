@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from aws_cdk import Fn, Size, Token
 
 from secure_containers.errors import check_list, check_type, invalid
+from secure_containers.tasks.parts import CpuArchitecture, check_architecture
 
 if TYPE_CHECKING:
     from aws_cdk import aws_ec2 as ec2
@@ -30,13 +30,6 @@ _LEAST_VOLUME_GIB: Final = 30
 """What the image of Amazon ECS needs."""
 
 
-class CpuArchitecture(StrEnum):
-    """For what processors images are built."""
-
-    X86_64 = "X86_64"
-    ARM64 = "ARM64"
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fargate:
     """Jobs without servers: nothing to patch, nobody else on the machine.
@@ -48,7 +41,7 @@ class Fargate:
     cpu_architecture: CpuArchitecture = CpuArchitecture.X86_64
 
     def __post_init__(self) -> None:
-        _check_architecture("Fargate", self.cpu_architecture)
+        check_architecture("Fargate", self.cpu_architecture)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,7 +66,7 @@ class Ec2:
     session_manager: bool = False
 
     def __post_init__(self) -> None:
-        _check_architecture("Ec2", self.cpu_architecture)
+        check_architecture("Ec2", self.cpu_architecture)
         _check_instances("Ec2", self)
         for name in ("gpu", "session_manager"):
             check_type("Ec2", name, getattr(self, name), bool, allowed="True or False", write=f"{name}=True")
@@ -112,7 +105,7 @@ class Eks:
     volume_size: Size = field(default_factory=lambda: Size.gibibytes(_LEAST_VOLUME_GIB))
 
     def __post_init__(self) -> None:
-        _check_architecture("Eks", self.cpu_architecture)
+        check_architecture("Eks", self.cpu_architecture)
         _check_instances("Eks", self)
         if not Token.is_unresolved(self.cluster_arn) and ":cluster/" not in self.cluster_arn:
             write = 'cluster_arn="arn:aws:eks:eu-central-1:111122223333:cluster/jobs"'
@@ -147,13 +140,6 @@ def instance_types(platform: Ec2 | Eks) -> list[str]:
     """The instance types of a platform, those that AWS chooses if none are named."""
     chosen = {CpuArchitecture.X86_64: "default_x86_64", CpuArchitecture.ARM64: "default_arm64"}
     return list(platform.instance_types) or [chosen[platform.cpu_architecture]]
-
-
-def _check_architecture(where: str, got: object) -> None:
-    allowed = "a CpuArchitecture"
-    check_type(
-        where, "cpu_architecture", got, CpuArchitecture, allowed=allowed, write="cpu_architecture=CpuArchitecture.ARM64"
-    )
 
 
 def _check_instances(where: str, platform: Ec2 | Eks) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from aws_cdk import Duration, Size, Stack, Token
@@ -11,25 +11,23 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from secure_containers.batch.parts import (
-    FileMount,
-    Fleet,
-    QueueLimits,
-    Retries,
-    SecretField,
-    SecureParameter,
-    Share,
-    check_path,
-)
+from secure_containers.batch.parts import Fleet, QueueLimits, Retries, Share
 from secure_containers.batch.platforms import Ec2, Eks, Fargate, Platform
-from secure_containers.ecr import EcrImage
-from secure_containers.errors import KEY, TOPIC, check_arguments, check_type, invalid
+from secure_containers.errors import KEY, TOPIC, check_arguments, invalid
 from secure_containers.grants import check_carrier
 from secure_containers.logs import LOG_RETENTION
 from secure_containers.network import PrivateNetwork
 from secure_containers.network.endpoints import known_service
-from secure_containers.rules.credentials import credential_in
-from secure_containers.rules.fargate import EPHEMERAL_GIB, SIZES, memory_for
+from secure_containers.tasks.checks import (
+    check_ephemeral_storage,
+    check_fargate_size,
+    check_image,
+    check_known,
+    check_paths,
+    check_user,
+    check_variables,
+)
+from secure_containers.tasks.parts import FileMount
 from secure_containers.waivers import DefaultsOff, Waiver, waiver_line
 
 _JOB_TYPES: Final = (
@@ -56,11 +54,6 @@ _PARTS_OF_JOBS: Final = (
     "Role",
     "SchedulerRole",
 )
-_TOKEN: Final = -1e100
-"""Below this a number is a token, as the CDK encodes it."""
-_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
-_USER: Final = re.compile(r"[a-z_][a-z0-9_-]*(:[a-z_][a-z0-9_-]*)?|\d+(:\d+)?")
-_ROOT: Final = re.compile(r"(root|0+)(:.*)?")
 
 
 def check_environment(path: str, **given: Any) -> None:
@@ -117,19 +110,20 @@ def check_job(where: Construct, path: str, platform: Platform, **given: Any) -> 
     """
     _check_job_types(path, given)
     off = DefaultsOff(where, path, given["waivers"], types=_JOB_TYPES)
-    _check_image(path, given["image"], off)
+    check_image(path, given["image"], off, "SC-BAT-05")
     _check_size(path, platform, given["vcpus"], given["memory"], given["gpus"])
     _check_storage(path, platform, given["ephemeral_storage"])
     _check_nodes(path, platform, given["nodes"], critical=given["critical"])
     _check_times(path, given["timeout"], given["retries"], off)
-    _check_user(path, platform, given["user"], off)
-    _check_variables(path, given["environment"], given["secrets"], given["set_already"])
-    for directory in given["scratch"]:
-        check_path(path, "scratch", directory)
-    paths = [*given["scratch"], *(mount.path for mount in given["file_mounts"])]
-    double = next((each for each in paths if paths.count(each) > 1), None)
-    if double is not None:
-        raise invalid(path, "scratch", double, allowed="each path once", write="another path")
+    check_user(path, given["user"], off, "SC-BAT-03", numbers=isinstance(platform, Eks))
+    check_variables(
+        path,
+        given["environment"],
+        given["secrets"],
+        given["set_already"],
+        reserved={"AWS_BATCH": "which AWS Batch sets itself"},
+    )
+    check_paths(path, given["scratch"], given["file_mounts"])
     if isinstance(platform, Eks):
         _check_pod(path, given)
     for name in given["error_patterns"]:
@@ -138,8 +132,6 @@ def check_job(where: Construct, path: str, platform: Platform, **given: Any) -> 
             raise invalid(path, "error_patterns", name, allowed=allowed, write='error_patterns={"DiskFull": "..."}')
     for service in given["services"]:
         known_service(path, "services", service)
-    for mount in given["file_mounts"]:
-        _check_mount(path, mount)
     return off
 
 
@@ -270,27 +262,14 @@ def _check_job_types(path: str, given: Mapping[str, Any]) -> None:
     )
 
 
-def _check_image(path: str, image: object, off: DefaultsOff) -> None:
-    write = "image=repository.image(digest=...)"
-    if not isinstance(image, EcrImage):
-        allowed = "an image of a repository, by SecureEcrRepository.image or EcrImage.from_repository"
-        raise invalid(path, "image", image, allowed=allowed, write=write)
-    if not image.by_digest and not off.waived("SC-BAT-05"):
-        raise invalid(path, "image", image.reference, allowed="an image by its digest", write=write)
-
-
 def _check_size(path: str, platform: Platform, vcpus: float, memory: Size, gpus: int) -> None:
-    _check_known(path, "vcpus", vcpus, "vcpus=1")
+    check_known(path, "vcpus", vcpus, "vcpus=1")
     mebibytes = memory.to_mebibytes()
     if isinstance(platform, Fargate):
         if gpus:
             allowed = "0 on Fargate, which has none"
             raise invalid(path, "gpus", gpus, allowed=allowed, write='platform=Ec2(gpu=True, instance_types=["g5"])')
-        if vcpus not in SIZES:
-            raise invalid(path, "vcpus", vcpus, allowed=memory_for(vcpus), write="vcpus=1")
-        if mebibytes not in SIZES[vcpus]:
-            write = f"memory=Size.mebibytes({SIZES[vcpus][0]})"
-            raise invalid(path, "memory", f"{mebibytes:g} MiB", allowed=memory_for(vcpus), write=write)
+        check_fargate_size(path, "vcpus", vcpus, memory)
         return
     if vcpus <= 0 or vcpus % (0.25 if isinstance(platform, Eks) else 1):
         allowed = "quarters of a vCPU" if isinstance(platform, Eks) else "a whole number of vCPUs, at least 1"
@@ -304,21 +283,12 @@ def _check_size(path: str, platform: Platform, vcpus: float, memory: Size, gpus:
 
 
 def _check_storage(path: str, platform: Platform, storage: Size | None) -> None:
-    if storage is None:
-        return
-    gibibytes, (least, most) = storage.to_gibibytes(), EPHEMERAL_GIB
-    if not isinstance(platform, Fargate):
+    if storage is not None and not isinstance(platform, Fargate):
+        gibibytes = storage.to_gibibytes()
         write = f"{type(platform).__name__}(volume_size=Size.gibibytes({gibibytes:g}))"
         allowed = "on Fargate only"
         raise invalid(path, "ephemeral_storage", f"{gibibytes:g} GiB", allowed=allowed, write=write)
-    if not least <= gibibytes <= most:
-        raise invalid(
-            path,
-            "ephemeral_storage",
-            f"{gibibytes:g} GiB",
-            allowed=f"{least} to {most} GiB; 20 without asking",
-            write="ephemeral_storage=Size.gibibytes(50)",
-        )
+    check_ephemeral_storage(path, storage)
 
 
 def _check_nodes(path: str, platform: Platform, nodes: int, *, critical: bool) -> None:
@@ -341,7 +311,7 @@ def _check_times(path: str, timeout: Duration | None, retries: Retries | None, o
         raise invalid(path, "timeout", timeout, allowed=allowed, write=write)
     if timeout is not None:
         seconds = timeout.to_seconds()
-        _check_known(path, "timeout", seconds, "timeout=Duration.hours(1)")
+        check_known(path, "timeout", seconds, "timeout=Duration.hours(1)")
         if seconds < _SHORTEST_TIMEOUT:
             allowed = f"{_SHORTEST_TIMEOUT} seconds at least"
             raise invalid(path, "timeout", f"{seconds:g} seconds", allowed=allowed, write="timeout=Duration.minutes(1)")
@@ -349,64 +319,6 @@ def _check_times(path: str, timeout: Duration | None, retries: Retries | None, o
         allowed = "Retries, so that reclaimed capacity loses no job"
         write = f"retries=Retries(attempts=3), or {waiver_line('SC-BAT-07')}"
         raise invalid(path, "retries", retries, allowed=allowed, write=write)
-
-
-def _check_user(path: str, platform: Platform, user: str, off: DefaultsOff) -> None:
-    if not _USER.fullmatch(user) and Token.is_unresolved(user) and not isinstance(platform, Eks):
-        return
-    if not _USER.fullmatch(user) or (isinstance(platform, Eks) and not user[0].isdigit()):
-        kind = "numbers" if isinstance(platform, Eks) else "names or numbers"
-        allowed = f"a user and, after a colon, a group: {kind}"
-        raise invalid(path, "user", user, allowed=allowed, write='user="65532:65532"')
-    if _ROOT.fullmatch(user) and not off.waived("SC-BAT-03"):
-        allowed = "a user other than root"
-        write = f'user="65532:65532", or {waiver_line("SC-BAT-03")}'
-        raise invalid(path, "user", user, allowed=allowed, write=write)
-
-
-def _check_known(path: str, argument: str, number: float, write: str) -> None:
-    if number < _TOKEN:
-        raise invalid(path, argument, "a token", allowed="a value that is known at synthesis", write=write)
-
-
-def _check_variables(
-    path: str, environment: Mapping[str, str], secrets: Mapping[str, object], set_already: Collection[str]
-) -> None:
-    for argument, given in (("environment", environment), ("secrets", secrets)):
-        for name in given:
-            if not isinstance(name, str) or not _VARIABLE.fullmatch(name):
-                raise invalid(path, argument, name, allowed="names of variables", write=f'{argument}={{"NAME": ...}}')
-            if name in set_already:
-                allowed = "variables that the environment and its network do not set themselves"
-                raise invalid(path, argument, name, allowed=allowed, write="another name")
-            if name.upper().startswith("AWS_BATCH"):
-                allowed = "names that do not begin with AWS_BATCH, which AWS Batch sets itself"
-                raise invalid(path, argument, name, allowed=allowed, write="another name")
-    for name, value in environment.items():
-        check_type(path, f"environment[{name!r}]", value, str, allowed="a text", write=f'{{"{name}": "..."}}')
-        problem = credential_in(name, "" if Token.is_unresolved(value) and not _names_secret(name) else value)
-        if problem is not None:
-            raise invalid(
-                path,
-                f"environment[{name!r}]",
-                "...",
-                allowed=f"no credentials, since everybody reads them in the job definition; {problem}",
-                write=f'secrets={{"{name}": secret}}',
-            )
-    both = sorted(set(environment) & set(secrets))
-    if both:
-        raise invalid(path, "secrets", both[0], allowed="variables that environment has not", write="one of the two")
-    for name, secret in secrets.items():
-        if not isinstance(secret, SecretField | SecureParameter) and not any(
-            hasattr(secret, attribute) for attribute in ("secret_arn", "parameter_arn")
-        ):
-            allowed = "a secret, a parameter or a SecretField"
-            write = f'{{"{name}": secretsmanager.Secret.from_secret_name_v2(...)}}'
-            raise invalid(path, f"secrets[{name!r}]", secret, allowed=allowed, write=write)
-
-
-def _names_secret(name: str) -> bool:
-    return credential_in(name, "something") is not None
 
 
 def _check_pod(path: str, given: Mapping[str, Any]) -> None:
@@ -417,16 +329,3 @@ def _check_pod(path: str, given: Mapping[str, Any]) -> None:
     ):
         if given[argument]:
             raise invalid(path, argument, given[argument], allowed=f"none on EKS; {what}", write="platform=Fargate()")
-
-
-def _check_mount(path: str, mount: FileMount) -> None:
-    """Refuse a file system that is said not to be encrypted."""
-    system = mount.access_point.file_system
-    if getattr(system.node.default_child, "encrypted", None) is False:
-        raise invalid(
-            path,
-            "file_mounts",
-            system.node.path,
-            allowed="encrypted file systems",
-            write="efs.FileSystem(..., encrypted=True)",
-        )

@@ -24,12 +24,12 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from secure_containers.batch.roles import OWN_POLICIES
 from secure_containers.function import MEMORY_MIB, own_function
 from secure_containers.keys import WRITE, use_key
 from secure_containers.packaging import function_code
 from secure_containers.pipeline.settings import l1_of
 from secure_containers.runtime.terms import BY_STATUS
+from secure_containers.tasks.roles import OWN_POLICIES
 from secure_containers.waivers import waive
 
 if TYPE_CHECKING:

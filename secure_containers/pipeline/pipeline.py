@@ -21,7 +21,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
-from secure_containers.batch import BatchJob, LeastPrivilegeBatchEnv, Retries, SecretField, SecureParameter
+from secure_containers.batch import BatchJob, LeastPrivilegeBatchEnv, Retries
 from secure_containers.batch.settings import check_grantee
 from secure_containers.buckets import log_by_bucket_policy
 from secure_containers.ecr import EcrImage
@@ -46,6 +46,7 @@ from secure_containers.pipeline.stores import input_bucket as new_input_bucket
 from secure_containers.pipeline.stores import results_table as new_results_table
 from secure_containers.pipeline.watch import PipelineWatch
 from secure_containers.runtime.terms import BY_STATUS
+from secure_containers.tasks.parts import SecretField, SecureParameter
 from secure_containers.waivers import DefaultsOff, Waiver, as_found, waive
 
 _TYPES: Final = (

@@ -1,0 +1,1 @@
+"""What tasks have in common, whichever service runs them: AWS Batch or Amazon ECS."""

@@ -236,7 +236,7 @@ def _down(parsed: argparse.Namespace) -> int:
         if connection:
             _say("deleting the stacks")
             try:
-                failed = delete_all(connection.client("cloudformation"), limit=parsed.limit)
+                failed = delete_all(connection, limit=parsed.limit)
             except LocalError as error:
                 failed = {"": str(error)}
             except _errors_of_calls() as error:

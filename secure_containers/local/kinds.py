@@ -10,7 +10,6 @@ from secure_containers.local.types import TYPES
 _RUNS_NOTHING: Final = frozenset(
     {
         "AWS::Batch::ComputeEnvironment",
-        "AWS::ECS::Service",
         "AWS::ECS::TaskSet",
         "AWS::EKS::Cluster",
         "AWS::EKS::Nodegroup",

@@ -6,6 +6,7 @@ What the API does not know is an error: nothing that a template asks for is drop
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -40,6 +41,8 @@ def fitted(
 
 def _fit(shape: Any, value: Any, path: str) -> Any:
     if shape.type_name == "structure":
+        if shape.is_document_type:  # any JSON, in a template as an object or as its text
+            return json.loads(value) if isinstance(value, str) else value
         return _structure(shape, value, path)
     if shape.type_name == "list":
         if isinstance(value, Mapping):  # tags are a map in one place and a list in another

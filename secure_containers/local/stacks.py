@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from secure_containers.local.children import LocalError
+from secure_containers.local.connection import Connection
 
 BOOTSTRAP: Final = "CDKToolkit"
 _CONSEQUENCES: Final = ("cancelled", "Resource creation Initiated", "The following resource(s) failed")
@@ -77,11 +78,14 @@ def _last_operation(cloudformation: Any, stack: str) -> Iterator[Mapping[str, An
                 return
 
 
-def delete_all(cloudformation: Any, *, limit: float) -> dict[str, str]:
+def delete_all(connection: Connection, *, limit: float) -> dict[str, str]:
     """Deletes every stack, those first that nobody imports from; gives why the others could not be.
 
-    Stacks that protect themselves from deletion are meant to survive in an account; here the account goes with them.
+    Stacks and load balancers that are protected from deletion are meant to survive in an account; here the account goes
+    with them.
     """
+    cloudformation = connection.client("cloudformation")
+    _unprotect_load_balancers(connection.client("elbv2"))
     until = time.monotonic() + limit
     failed: dict[str, str] = {}
     while left := [each for name, each in stacks(cloudformation).items() if name not in failed]:
@@ -97,6 +101,13 @@ def delete_all(cloudformation: Any, *, limit: float) -> dict[str, str]:
             raise LocalError(f"{names}: not deleted within {limit:.0f} s; give it longer with --limit")
         time.sleep(_EVERY)
     return failed
+
+
+def _unprotect_load_balancers(elb: Any) -> None:
+    off = [{"Key": "deletion_protection.enabled", "Value": "false"}]
+    for page in elb.get_paginator("describe_load_balancers").paginate():
+        for each in page["LoadBalancers"]:
+            elb.modify_load_balancer_attributes(LoadBalancerArn=each["LoadBalancerArn"], Attributes=off)
 
 
 def _delete(cloudformation: Any, name: str) -> None:

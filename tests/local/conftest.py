@@ -111,7 +111,7 @@ class Cloud:
 
     def _settled(self, name: str) -> Mapping[str, Any]:
         stacks = self.client("cloudformation").get_paginator("list_stacks")
-        for _ in range(400):
+        for _ in range(3000):
             found = [each for page in stacks.paginate() for each in page["StackSummaries"] if each["StackName"] == name]
             newest = max(found, key=lambda each: each["CreationTime"])
             if not newest["StackStatus"].endswith("IN_PROGRESS"):

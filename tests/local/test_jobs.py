@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from secure_containers.local.jobs import IMAGES
 from secure_containers.local.jobs.job import NOT_STARTED, Outcome, tries_again
+from secure_containers.local.programs import IMAGES
 from tests.local.conftest import PROGRAMS, Cloud
 
 STACK = "jobs"
@@ -167,8 +167,11 @@ def run(cloud: Cloud, submit: Callable[..., str]) -> Run:
 
 
 def output(cloud: Cloud, ended: Mapping[str, Any]) -> list[str]:
-    stream = ended["container"]["logStreamName"]
-    events = cloud.client("logs").get_log_events(logGroupName="jobs", logStreamName=stream, startFromHead=True)
+    return output_of(cloud, "jobs", ended["container"]["logStreamName"])
+
+
+def output_of(cloud: Cloud, group: str, stream: str) -> list[str]:
+    events = cloud.client("logs").get_log_events(logGroupName=group, logStreamName=stream, startFromHead=True)
     return [each["message"] for each in events["events"]]
 
 

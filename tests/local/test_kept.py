@@ -393,6 +393,157 @@ def test_schedule(cloud: Cloud) -> None:
     cloud.delete(cloud.name)
 
 
+def test_schedule_of_a_task(cloud: Cloud) -> None:
+    network = {
+        "AwsvpcConfiguration": {"Subnets": ["subnet-1"], "SecurityGroups": ["sg-1"], "AssignPublicIp": "DISABLED"}
+    }
+    properties = {
+        "ScheduleExpression": "rate(1 day)",
+        "FlexibleTimeWindow": {"Mode": "OFF"},
+        "KmsKeyArn": KEY,
+        "Target": {
+            "Arn": "arn:aws:ecs:eu-central-1:123456789012:cluster/a",
+            "RoleArn": "arn:aws:iam::123456789012:role/a",
+            "EcsParameters": {
+                "TaskDefinitionArn": "arn:aws:ecs:eu-central-1:123456789012:task-definition/a:1",
+                "LaunchType": "FARGATE",
+                "NetworkConfiguration": network,
+            },
+        },
+    }
+    name = deploy(cloud, "AWS::Scheduler::Schedule", properties)
+    found = cloud.client("scheduler").get_schedule(Name=name)
+    assert found["KmsKeyArn"] == KEY
+    kept = found["Target"]["EcsParameters"]["NetworkConfiguration"]["awsvpcConfiguration"]
+    assert kept == {"Subnets": ["subnet-1"], "SecurityGroups": ["sg-1"], "AssignPublicIp": "DISABLED"}
+    cloud.delete(cloud.name)
+
+
+def test_load_balancer(cloud: Cloud) -> None:
+    group = {
+        "Type": "AWS::ElasticLoadBalancingV2::TargetGroup",
+        "Properties": {"Port": 80, "Protocol": "HTTP", "ProtocolVersion": "HTTP2", "VpcId": {"Ref": "Vpc"}},
+    }
+    weighted = [{"TargetGroupArn": {"Ref": "Blue"}, "Weight": 1}, {"TargetGroupArn": {"Ref": "Green"}, "Weight": 0}]
+    forward = [{"Type": "forward", "Order": 1, "ForwardConfig": {"TargetGroups": weighted}}]
+    beside = {
+        "Vpc": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.0.0.0/16"}},
+        "Blue": group,
+        "Green": group,
+        "Listener": {
+            "Type": "AWS::ElasticLoadBalancingV2::Listener",
+            "Properties": {
+                "LoadBalancerArn": {"Ref": "Thing"},
+                "Port": 443,
+                "Protocol": "HTTPS",
+                "MutualAuthentication": {"Mode": "off"},
+                "ListenerAttributes": [{"Key": "routing.http.response.server.enabled", "Value": "false"}],
+                "DefaultActions": forward,
+            },
+        },
+        "Rule": {
+            "Type": "AWS::ElasticLoadBalancingV2::ListenerRule",
+            "Properties": {
+                "ListenerArn": {"Ref": "Listener"},
+                "Priority": 1,
+                "Conditions": [{"Field": "path-pattern", "PathPatternConfig": {"Values": ["/*"]}}],
+                "Tags": [{"Key": "a", "Value": "b"}],
+                "Actions": forward,
+            },
+        },
+    }
+    protected = [{"Key": "deletion_protection.enabled", "Value": "true"}]
+    properties = {"Subnets": ["subnet-1", "subnet-2"], "LoadBalancerAttributes": protected}
+    arn = deploy(cloud, "AWS::ElasticLoadBalancingV2::LoadBalancer", properties, **beside)
+    elb = cloud.client("elbv2")
+    ids = {name: cloud.physical(cloud.name, name) for name in beside}
+    (listener,) = elb.describe_listeners(ListenerArns=[ids["Listener"]])["Listeners"]
+    wanted = [{"TargetGroupArn": ids["Blue"], "Weight": 1}, {"TargetGroupArn": ids["Green"], "Weight": 0}]
+    assert [each["ForwardConfig"]["TargetGroups"] for each in listener["DefaultActions"]] == [wanted]
+    assert (listener["LoadBalancerArn"], listener["MutualAuthentication"]) == (arn, {"Mode": "off"})
+    (rule,) = elb.describe_rules(RuleArns=[ids["Rule"]])["Rules"]
+    assert [each["ForwardConfig"]["TargetGroups"] for each in rule["Actions"]] == [wanted]
+    (tagged,) = elb.describe_tags(ResourceArns=[ids["Rule"]])["TagDescriptions"]
+    assert tagged["Tags"] == [{"Key": "a", "Value": "b"}]
+    attributes = elb.describe_listener_attributes(ListenerArn=ids["Listener"])["Attributes"]
+    assert {"Key": "routing.http.response.server.enabled", "Value": "false"} in attributes
+    (blue,) = elb.describe_target_groups(TargetGroupArns=[ids["Blue"]])["TargetGroups"]
+    assert (blue["ProtocolVersion"], blue["Port"]) == ("HTTP2", 80)
+    with pytest.raises(AssertionError, match="deletion protection is enabled"):
+        cloud.delete(cloud.name)
+    protected[0]["Value"] = "false"
+    elb.modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=protected)
+    cloud.stacks.append(cloud.name)
+    cloud.delete(cloud.name)
+
+
+def test_alarm_over_several_metrics(cloud: Cloud) -> None:
+    metric = {"Metric": {"MetricName": "a", "Namespace": "b", "Dimensions": []}, "Period": "60", "Stat": "Sum"}
+    metrics = [{"Id": "a", "MetricStat": metric, "ReturnData": "false"}, {"Id": "b", "Expression": "a / 2"}]
+    properties = {
+        "ComparisonOperator": "GreaterThanThreshold",
+        "EvaluationPeriods": 1,
+        "Threshold": 1,
+        "Metrics": metrics,
+    }
+    name = deploy(cloud, "AWS::CloudWatch::Alarm", properties)
+    (alarm,) = cloud.client("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"]
+    assert [each["Id"] for each in alarm["Metrics"]] == ["a", "b"]
+    assert (alarm["Metrics"][0]["ReturnData"], alarm["Metrics"][0]["MetricStat"]["Period"]) == (False, 60)
+    assert "MetricName" not in alarm
+    cloud.delete(cloud.name)
+
+
+def test_certificate(cloud: Cloud) -> None:
+    properties = {"DomainName": "a.example.com", "ValidationMethod": "DNS", "KeyAlgorithm": "EC_prime256v1"}
+    arn = deploy(cloud, "AWS::CertificateManager::Certificate", properties)
+    found = cloud.client("acm").describe_certificate(CertificateArn=arn)["Certificate"]
+    assert (found["KeyAlgorithm"], found["DomainName"]) == ("EC_prime256v1", "a.example.com")
+    cloud.delete(cloud.name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "bottlerocket/aws-ecs-2/arm64/latest/image_id",
+        "bottlerocket/aws-ecs-1/x86_64/latest/image_id",
+        "ecs/optimized-ami/amazon-linux-2023/recommended/image_id",
+        "ecs/optimized-ami/amazon-linux-2023/arm64/recommended/image_id",
+    ],
+)
+def test_the_image_of_a_container_host_is_known(cloud: Cloud, name: str) -> None:
+    found = cloud.client("ssm").get_parameter(Name=f"/aws/service/{name}")["Parameter"]
+    assert found["Value"].startswith("ami-")
+
+
+def test_launch_template_and_group(cloud: Cloud) -> None:
+    volume = {"DeviceName": "/dev/xvda", "Ebs": {"Encrypted": True, "KmsKeyId": KEY}}
+    template = {
+        "Type": "AWS::EC2::LaunchTemplate",
+        "Properties": {
+            "LaunchTemplateData": {"BlockDeviceMappings": [volume], "MetadataOptions": {"HttpTokens": "required"}}
+        },
+    }
+    properties = {
+        "MinSize": "0",
+        "MaxSize": "2",
+        "MaxInstanceLifetime": 604800,
+        "CapacityRebalance": True,
+        "LaunchTemplate": {"LaunchTemplateId": {"Ref": "Template"}, "Version": "1"},
+    }
+    name = deploy(cloud, "AWS::AutoScaling::AutoScalingGroup", properties, Template=template)
+    (group,) = cloud.client("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[name])[
+        "AutoScalingGroups"
+    ]
+    assert (group["MaxInstanceLifetime"], group["CapacityRebalance"], group["MaxSize"]) == (604800, True, 2)
+    id = cloud.physical(cloud.name, "Template")
+    (version,) = cloud.client("ec2").describe_launch_template_versions(LaunchTemplateId=id)["LaunchTemplateVersions"]
+    data = version["LaunchTemplateData"]
+    assert data["MetadataOptions"]["HttpTokens"] == "required"
+    assert [each["Ebs"] for each in data["BlockDeviceMappings"]] == [{"Encrypted": True, "KmsKeyId": KEY}]
+    cloud.delete(cloud.name)
+
+
 def test_what_cannot_be_kept_leaves_nothing_behind(cloud: Cloud) -> None:
     rule = {"Status": "Enabled", "ExpirationInDays": 1, "Surprise": True}
     before = cloud.client("s3").list_buckets()["Buckets"]

@@ -167,6 +167,84 @@ def identity(cloud: Cloud, id: str) -> Any:
     return found["association"]
 
 
+def cluster(cloud: Cloud, id: str) -> Any:
+    return cloud.client("ecs").describe_clusters(clusters=[id], include=["CONFIGURATIONS", "TAGS"])["clusters"][0]
+
+
+def provider(cloud: Cloud, id: str) -> Any:
+    return cloud.client("ecs").describe_capacity_providers(capacityProviders=[id])["capacityProviders"][0]
+
+
+def associations(cloud: Cloud, id: str) -> Any:
+    about = cluster(cloud, id)
+    return about if about["capacityProviders"] else {}
+
+
+def task_definition(cloud: Cloud, id: str) -> Any:
+    about = cloud.client("ecs").describe_task_definition(taskDefinition=id, include=["TAGS"])
+    found = about["taskDefinition"]
+    return {**found, "tags": about["tags"]} if found["status"] == "ACTIVE" else {}
+
+
+def service(cloud: Cloud, id: str) -> Any:
+    found = cloud.client("ecs").describe_services(cluster=id.split("/")[1], services=[id])["services"][0]
+    (deployment,) = found["deployments"]
+    return {**found, "of deployment": deployment}
+
+
+def express(cloud: Cloud, id: str) -> Any:
+    found = cloud.client("ecs").describe_express_gateway_service(serviceArn=id)["service"]
+    (configuration,) = found["activeConfigurations"]
+    return {**found, **configuration}
+
+
+def app_runner(cloud: Cloud, id: str) -> Any:
+    return cloud.client("apprunner").describe_service(ServiceArn=id)["Service"]
+
+
+def connector(cloud: Cloud, id: str) -> Any:
+    return cloud.client("apprunner").describe_vpc_connector(VpcConnectorArn=id)["VpcConnector"]
+
+
+def ingress_connection(cloud: Cloud, id: str) -> Any:
+    found = cloud.client("apprunner").describe_vpc_ingress_connection(VpcIngressConnectionArn=id)
+    return found["VpcIngressConnection"]
+
+
+def auto_scaling(cloud: Cloud, id: str) -> Any:
+    found = cloud.client("apprunner").describe_auto_scaling_configuration(AutoScalingConfigurationArn=id)
+    return found["AutoScalingConfiguration"]
+
+
+def observability(cloud: Cloud, id: str) -> Any:
+    found = cloud.client("apprunner").describe_observability_configuration(ObservabilityConfigurationArn=id)
+    return found["ObservabilityConfiguration"]
+
+
+def scalable_target(cloud: Cloud, id: str) -> Any:
+    resource, dimension, namespace = id.split("|")
+    found = cloud.client("application-autoscaling").describe_scalable_targets(
+        ServiceNamespace=namespace, ResourceIds=[resource], ScalableDimension=dimension
+    )
+    return found["ScalableTargets"][0]
+
+
+def scaling_policy(cloud: Cloud, id: str) -> Any:
+    found = cloud.client("application-autoscaling").describe_scaling_policies(ServiceNamespace="ecs")
+    return next((each for each in found["ScalingPolicies"] if each["PolicyARN"] == id), {})
+
+
+def acl_of(cloud: Cloud, id: str) -> Any:
+    found = cloud.client("wafv2").get_web_acl_for_resource(ResourceArn=id.partition("|")[0])
+    return found.get("WebACL", {})
+
+
+def zone(cloud: Cloud, id: str) -> Any:
+    route53 = cloud.client("route53")
+    tags = route53.list_tags_for_resource(ResourceType="hostedzone", ResourceId=id)["ResourceTagSet"]["Tags"]
+    return {**route53.get_hosted_zone(Id=id), "Tags": tags}
+
+
 def of_rule(number: int, statement: str) -> Properties:
     return {
         "Rules": [
@@ -185,7 +263,378 @@ def allows(action: str) -> Properties:
     return {"PolicyText": {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": action}]}}
 
 
+WEB: Properties = {
+    "Family": "web",
+    "RequiresCompatibilities": ["FARGATE"],
+    "NetworkMode": "awsvpc",
+    "Cpu": "256",
+    "Memory": "512",
+    "EphemeralStorage": {"SizeInGiB": "21"},
+    "RuntimePlatform": {"CpuArchitecture": "ARM64", "OperatingSystemFamily": "LINUX"},
+    "Volumes": [{"Name": "tmp"}],
+    "ContainerDefinitions": [
+        {
+            "Name": "Main",
+            "Image": "nowhere/web:1",
+            "Essential": "true",
+            "ReadonlyRootFilesystem": True,
+            "User": "1000:1000",
+            "LinuxParameters": {
+                "Capabilities": {"Drop": ["ALL"]},
+                "InitProcessEnabled": True,
+                "Tmpfs": [{"ContainerPath": "/x", "Size": 1}],
+            },
+            "MountPoints": [{"ContainerPath": "/work", "SourceVolume": "tmp"}],
+            "PortMappings": [{"ContainerPort": "8080", "Name": "web"}],
+            "Secrets": [{"Name": "A", "ValueFrom": "arn:aws:ssm:eu-central-1:123456789012:parameter/a"}],
+            "HealthCheck": {"Command": ["CMD", "true"], "Interval": 30},
+            "LogConfiguration": {"LogDriver": "awslogs", "Options": {"awslogs-group": "a", "mode": "non-blocking"}},
+        }
+    ],
+}
+ECS_CLUSTER = {"Type": "AWS::ECS::Cluster"}
+WEB_DEFINITION = {"Type": "AWS::ECS::TaskDefinition", "Properties": WEB}
+NETWORK = {"AwsvpcConfiguration": {"Subnets": ["subnet-1"], "SecurityGroups": ["sg-1"], "AssignPublicIp": "DISABLED"}}
+SERVICE: Properties = {
+    "Cluster": {"Ref": "Cluster"},
+    "TaskDefinition": {"Ref": "Definition"},
+    "LaunchType": "FARGATE",
+    "DesiredCount": 2,
+    "NetworkConfiguration": NETWORK,
+    "AvailabilityZoneRebalancing": "ENABLED",
+    "DeploymentConfiguration": {
+        "Strategy": "CANARY",
+        "CanaryConfiguration": {"CanaryPercent": 10.0, "CanaryBakeTimeInMinutes": 5},
+        "BakeTimeInMinutes": 10,
+        "DeploymentCircuitBreaker": {"Enable": True, "Rollback": True},
+        "Alarms": {"AlarmNames": ["a"], "Enable": True, "Rollback": True},
+        "LifecycleHooks": [
+            {
+                "HookTargetArn": "arn:aws:lambda:eu-central-1:123456789012:function:a",
+                "RoleArn": "arn:aws:iam::123456789012:role/a",
+                "LifecycleStages": ["PRE_SCALE_UP"],
+            }
+        ],
+    },
+    "ServiceConnectConfiguration": {"Enabled": True, "Namespace": "a"},
+    "Tags": [{"Key": "a", "Value": "b"}],
+}
+APP: Properties = {
+    "SourceConfiguration": {
+        "AutoDeploymentsEnabled": False,
+        "ImageRepository": {
+            "ImageIdentifier": "nowhere/app:1",
+            "ImageRepositoryType": "ECR",
+            "ImageConfiguration": {
+                "Port": "8080",
+                "RuntimeEnvironmentVariables": [{"Name": "A", "Value": "1"}],
+                "RuntimeEnvironmentSecrets": [
+                    {"Name": "B", "Value": "arn:aws:ssm:eu-central-1:123456789012:parameter/b"}
+                ],
+            },
+        },
+    },
+    "InstanceConfiguration": {"Cpu": "1024", "Memory": "2048", "InstanceRoleArn": "arn:aws:iam::123456789012:role/a"},
+    "EncryptionConfiguration": {"KmsKey": "arn:aws:kms:eu-central-1:123456789012:key/a"},
+    "NetworkConfiguration": {
+        "IngressConfiguration": {"IsPubliclyAccessible": False},
+        "EgressConfiguration": {"EgressType": "VPC", "VpcConnectorArn": {"Ref": "Connector"}},
+    },
+    "AutoScalingConfigurationArn": {"Ref": "Scaling"},
+    "HealthCheckConfiguration": {"Protocol": "HTTP", "Path": "/health"},
+}
+APP_PARTS = {
+    "Connector": {"Type": "AWS::AppRunner::VpcConnector", "Properties": {"Subnets": ["subnet-1"]}},
+    "Scaling": {"Type": "AWS::AppRunner::AutoScalingConfiguration", "Properties": {"MaxSize": 3}},
+}
+INGRESS: Properties = {
+    "ServiceArn": {"Ref": "App"},
+    "IngressVpcConfiguration": {"VpcId": "vpc-1", "VpcEndpointId": "vpce-1"},
+}
+SCALES: Properties = {
+    "ServiceNamespace": "ecs",
+    "ResourceId": "service/a/b",
+    "ScalableDimension": "ecs:service:DesiredCount",
+    "MinCapacity": 2,
+    "MaxCapacity": 4,
+}
+TRACKS: Properties = {
+    "PolicyName": "a",
+    "PolicyType": "TargetTrackingScaling",
+    "ScalingTargetId": {"Ref": "Target"},
+    "TargetTrackingScalingPolicyConfiguration": {
+        "PredefinedMetricSpecification": {"PredefinedMetricType": "ECSServiceAverageCPUUtilization"},
+        "TargetValue": 50,
+    },
+}
+SHOWN = {"SampledRequestsEnabled": True, "CloudWatchMetricsEnabled": True, "MetricName": "a"}
+WEB_ACL = {
+    "Type": "AWS::WAFv2::WebACL",
+    "Properties": {"Scope": "REGIONAL", "DefaultAction": {"Allow": {}}, "VisibilityConfig": SHOWN},
+}
+BALANCER = {"Type": "AWS::ElasticLoadBalancingV2::LoadBalancer", "Properties": {"Subnets": ["subnet-1", "subnet-2"]}}
+
+
 CASES = {
+    "AWS::AppRunner::AutoScalingConfiguration": Case(
+        {"MaxSize": 3, "MinSize": 2},
+        {"MaxSize": 4, "MinSize": 2},
+        auto_scaling,
+        {"MaxSize": 3, "MinSize": 2, "MaxConcurrency": 100},
+        {"MaxSize": 4},
+        replaced=True,
+        attributes=("AutoScalingConfigurationArn", "AutoScalingConfigurationRevision", "Latest"),
+    ),
+    "AWS::AppRunner::ObservabilityConfiguration": Case(
+        {"TraceConfiguration": {"Vendor": "AWSXRAY"}},
+        {},
+        observability,
+        {"TraceConfiguration": {"Vendor": "AWSXRAY"}},
+        {"Status": "ACTIVE"},
+        replaced=True,
+        attributes=("ObservabilityConfigurationArn", "ObservabilityConfigurationRevision", "Latest"),
+    ),
+    "AWS::AppRunner::Service": Case(
+        APP,
+        {**APP, "InstanceConfiguration": {"Cpu": "2048", "Memory": "4096"}},
+        app_runner,
+        {
+            "Status": "RUNNING",
+            "InstanceConfiguration": {"Cpu": "1024", "InstanceRoleArn": "arn:aws:iam::123456789012:role/a"},
+            "EncryptionConfiguration": {"KmsKey": "arn:aws:kms:eu-central-1:123456789012:key/a"},
+            "SourceConfiguration": {
+                "ImageRepository": {
+                    "ImageConfiguration": {
+                        "RuntimeEnvironmentVariables": {"A": "1"},
+                        "RuntimeEnvironmentSecrets": {"B": "arn:aws:ssm:eu-central-1:123456789012:parameter/b"},
+                    }
+                }
+            },
+            "NetworkConfiguration": {"IngressConfiguration": {"IsPubliclyAccessible": False}},
+            "AutoScalingConfigurationSummary": {"AutoScalingConfigurationRevision": 1},
+            "HealthCheckConfiguration": {"Protocol": "HTTP", "Path": "/health"},
+        },
+        {"InstanceConfiguration": {"Cpu": "2048", "Memory": "4096"}, "HealthCheckConfiguration": {"Path": "/health"}},
+        attributes=("ServiceArn", "ServiceId", "Status"),
+        beside=APP_PARTS,
+    ),
+    "AWS::AppRunner::VpcConnector": Case(
+        {"Subnets": ["subnet-1"], "SecurityGroups": ["sg-1"]},
+        {"Subnets": ["subnet-2"], "SecurityGroups": ["sg-1"]},
+        connector,
+        {"Subnets": ["subnet-1"], "SecurityGroups": ["sg-1"], "Status": "ACTIVE"},
+        {"Subnets": ["subnet-2"]},
+        replaced=True,
+        attributes=("VpcConnectorArn", "VpcConnectorRevision"),
+    ),
+    "AWS::AppRunner::VpcIngressConnection": Case(
+        INGRESS,
+        {**INGRESS, "IngressVpcConfiguration": {"VpcId": "vpc-1", "VpcEndpointId": "vpce-2"}},
+        ingress_connection,
+        {"Status": "AVAILABLE", "IngressVpcConfiguration": {"VpcEndpointId": "vpce-1"}},
+        {"IngressVpcConfiguration": {"VpcEndpointId": "vpce-2"}},
+        attributes=("DomainName", "Status", "VpcIngressConnectionArn"),
+        beside={**APP_PARTS, "App": {"Type": "AWS::AppRunner::Service", "Properties": APP}},
+    ),
+    "AWS::ApplicationAutoScaling::ScalableTarget": Case(
+        SCALES,
+        {**SCALES, "MaxCapacity": "6"},
+        scalable_target,
+        {"MinCapacity": 2, "MaxCapacity": 4},
+        {"MinCapacity": 2, "MaxCapacity": 6},
+        attributes=("Id",),
+    ),
+    "AWS::ApplicationAutoScaling::ScalingPolicy": Case(
+        TRACKS,
+        {
+            **TRACKS,
+            "TargetTrackingScalingPolicyConfiguration": {
+                **TRACKS["TargetTrackingScalingPolicyConfiguration"],
+                "TargetValue": 60,
+            },
+        },
+        scaling_policy,
+        {"ResourceId": "service/a/b", "TargetTrackingScalingPolicyConfiguration": {"TargetValue": 50.0}},
+        {"TargetTrackingScalingPolicyConfiguration": {"TargetValue": 60.0}},
+        attributes=("Arn",),
+        beside={"Target": {"Type": "AWS::ApplicationAutoScaling::ScalableTarget", "Properties": SCALES}},
+    ),
+    "AWS::ECS::CapacityProvider": Case(
+        {
+            "AutoScalingGroupProvider": {
+                "AutoScalingGroupArn": "arn:a",
+                "ManagedScaling": {"Status": "ENABLED", "TargetCapacity": 90},
+                "ManagedTerminationProtection": "ENABLED",
+            }
+        },
+        {"AutoScalingGroupProvider": {"AutoScalingGroupArn": "arn:a", "ManagedTerminationProtection": "DISABLED"}},
+        provider,
+        {"autoScalingGroupProvider": {"managedScaling": {"targetCapacity": 90}}, "status": "ACTIVE"},
+        {"autoScalingGroupProvider": {"managedTerminationProtection": "DISABLED", "autoScalingGroupArn": "arn:a"}},
+    ),
+    "AWS::ECS::Cluster": Case(
+        {
+            "ClusterSettings": [{"Name": "containerInsights", "Value": "enhanced"}],
+            "Configuration": {
+                "ExecuteCommandConfiguration": {
+                    "KmsKeyId": "a",
+                    "Logging": "OVERRIDE",
+                    "LogConfiguration": {"CloudWatchLogGroupName": "a", "CloudWatchEncryptionEnabled": "true"},
+                },
+                "ManagedStorageConfiguration": {"FargateEphemeralStorageKmsKeyId": "a"},
+            },
+            "ServiceConnectDefaults": {"Namespace": "a"},
+            "CapacityProviders": ["FARGATE"],
+            "Tags": [{"Key": "a", "Value": "b"}],
+        },
+        {"ClusterSettings": [{"Name": "containerInsights", "Value": "enabled"}]},
+        cluster,
+        {
+            "settings": [{"name": "containerInsights", "value": "enhanced"}],
+            "configuration": {
+                "executeCommandConfiguration": {
+                    "logging": "OVERRIDE",
+                    "logConfiguration": {"cloudWatchEncryptionEnabled": True},
+                },
+                "managedStorageConfiguration": {"fargateEphemeralStorageKmsKeyId": "a"},
+            },
+            "serviceConnectDefaults": {"namespace": "a"},
+            "capacityProviders": ["FARGATE"],
+        },
+        {"settings": [{"name": "containerInsights", "value": "enabled"}], "capacityProviders": []},
+        attributes=("Arn",),
+    ),
+    "AWS::ECS::ClusterCapacityProviderAssociations": Case(
+        {
+            "Cluster": {"Ref": "Cluster"},
+            "CapacityProviders": ["FARGATE", "FARGATE_SPOT"],
+            "DefaultCapacityProviderStrategy": [{"CapacityProvider": "FARGATE", "Weight": 1}],
+        },
+        {"Cluster": {"Ref": "Cluster"}, "CapacityProviders": ["FARGATE"], "DefaultCapacityProviderStrategy": []},
+        associations,
+        {"defaultCapacityProviderStrategy": [{"capacityProvider": "FARGATE", "weight": 1}]},
+        {"capacityProviders": ["FARGATE"], "defaultCapacityProviderStrategy": []},
+        beside={"Cluster": ECS_CLUSTER},
+    ),
+    "AWS::ECS::ExpressGatewayService": Case(
+        {
+            "InfrastructureRoleArn": "arn:aws:iam::123456789012:role/a",
+            "ExecutionRoleArn": "arn:aws:iam::123456789012:role/b",
+            "PrimaryContainer": {"Image": "nowhere/web:1", "ContainerPort": 8080},
+            "NetworkConfiguration": {"Subnets": ["subnet-1"], "SecurityGroups": ["sg-1"]},
+            "ScalingTarget": {"MinTaskCount": 2, "MaxTaskCount": 4},
+            "Cluster": {"Ref": "Cluster"},
+        },
+        {
+            "InfrastructureRoleArn": "arn:aws:iam::123456789012:role/a",
+            "TaskDefinitionArn": {"Ref": "Definition"},
+            "HealthCheckPath": "/health",
+            "Cluster": {"Ref": "Cluster"},
+        },
+        express,
+        {
+            "infrastructureRoleArn": "arn:aws:iam::123456789012:role/a",
+            "executionRoleArn": "arn:aws:iam::123456789012:role/b",
+            "healthCheckPath": "/ping",
+            "networkConfiguration": {"subnets": ["subnet-1"], "securityGroups": ["sg-1"]},
+            "scalingTarget": {"minTaskCount": 2, "maxTaskCount": 4},
+            "status": {"statusCode": "ACTIVE"},
+        },
+        {"healthCheckPath": "/health", "networkConfiguration": {"subnets": ["subnet-1"]}},
+        attributes=("Endpoint", "ServiceArn"),
+        beside={"Cluster": ECS_CLUSTER, "Definition": WEB_DEFINITION},
+    ),
+    "AWS::ECS::Service": Case(
+        SERVICE,
+        {
+            **SERVICE,
+            "DesiredCount": 3,
+            "EnableExecuteCommand": True,
+            "DeploymentConfiguration": {"Strategy": "ROLLING", "MaximumPercent": 150},
+        },
+        service,
+        {
+            "desiredCount": 2,
+            "runningCount": 0,
+            "launchType": "FARGATE",
+            "enableExecuteCommand": False,
+            "availabilityZoneRebalancing": "ENABLED",
+            "networkConfiguration": {"awsvpcConfiguration": {"assignPublicIp": "DISABLED"}},
+            "deploymentConfiguration": {
+                "strategy": "CANARY",
+                "canaryConfiguration": {"canaryPercent": 10.0, "canaryBakeTimeInMinutes": 5},
+                "bakeTimeInMinutes": 10,
+                "deploymentCircuitBreaker": {"enable": True, "rollback": True},
+                "alarms": {"alarmNames": ["a"], "enable": True, "rollback": True},
+                "lifecycleHooks": [{"lifecycleStages": ["PRE_SCALE_UP"]}],
+            },
+            "of deployment": {"serviceConnectConfiguration": {"enabled": True, "namespace": "a"}},
+        },
+        {
+            "desiredCount": 3,
+            "enableExecuteCommand": True,
+            "deploymentConfiguration": {"strategy": "ROLLING", "maximumPercent": 150},
+        },
+        attributes=("Name", "ServiceArn"),
+        beside={"Cluster": ECS_CLUSTER, "Definition": WEB_DEFINITION},
+    ),
+    "AWS::ECS::TaskDefinition": Case(
+        {**WEB, "Tags": [{"Key": "a", "Value": "b"}]},
+        {**WEB, "Cpu": "512", "Memory": "1024"},
+        task_definition,
+        {
+            "cpu": "256",
+            "ephemeralStorage": {"sizeInGiB": 21},
+            "runtimePlatform": {"cpuArchitecture": "ARM64", "operatingSystemFamily": "LINUX"},
+            "volumes": [{"name": "tmp"}],
+            "containerDefinitions": [
+                {
+                    "readonlyRootFilesystem": True,
+                    "user": "1000:1000",
+                    "essential": True,
+                    "linuxParameters": {
+                        "capabilities": {"drop": ["ALL"]},
+                        "initProcessEnabled": True,
+                        "tmpfs": [{"containerPath": "/x", "size": 1}],
+                    },
+                    "mountPoints": [{"containerPath": "/work", "sourceVolume": "tmp"}],
+                    "portMappings": [{"containerPort": 8080, "name": "web"}],
+                    "secrets": [{"name": "A", "valueFrom": "arn:aws:ssm:eu-central-1:123456789012:parameter/a"}],
+                    "healthCheck": {"command": ["CMD", "true"], "interval": 30},
+                    "logConfiguration": {"options": {"mode": "non-blocking"}},
+                }
+            ],
+        },
+        {"cpu": "512", "memory": "1024"},
+        replaced=True,
+        attributes=("TaskDefinitionArn",),
+    ),
+    "AWS::Route53::HostedZone": Case(
+        {
+            "Name": "a.internal",
+            "VPCs": [{"VPCId": {"Ref": "Vpc"}, "VPCRegion": "eu-central-1"}],
+            "HostedZoneTags": [{"Key": "a", "Value": "b"}],
+        },
+        {
+            "Name": "a.internal",
+            "VPCs": [{"VPCId": {"Ref": "Other"}, "VPCRegion": "eu-central-1"}],
+            "HostedZoneConfig": {"Comment": "a"},
+        },
+        zone,
+        {"HostedZone": {"Name": "a.internal.", "Config": {"PrivateZone": True}}, "Tags": [{"Key": "a", "Value": "b"}]},
+        {"HostedZone": {"Config": {"Comment": "a", "PrivateZone": True}}, "Tags": []},
+        attributes=("Id",),
+        beside={"Vpc": VPC, "Other": VPC},
+    ),
+    "AWS::WAFv2::WebACLAssociation": Case(
+        {"ResourceArn": {"Ref": "Balancer"}, "WebACLArn": {"Fn::GetAtt": ["Acl", "Arn"]}},
+        {"ResourceArn": {"Ref": "Second"}, "WebACLArn": {"Fn::GetAtt": ["Acl", "Arn"]}},
+        acl_of,
+        {"DefaultAction": {"Allow": {}}},
+        {"DefaultAction": {"Allow": {}}},
+        replaced=True,
+        beside={"Acl": WEB_ACL, "Balancer": BALANCER, "Second": BALANCER},
+    ),
     "AWS::Batch::ComputeEnvironment": Case(
         {**FARGATE, "ComputeResources": CAPACITY},
         {**FARGATE, "ComputeResources": {**CAPACITY, "MaxvCpus": 8, "Type": "FARGATE_SPOT"}},
@@ -443,15 +892,6 @@ CASES = {
     ),
 }
 RECORDS = {
-    "AWS::AppRunner::AutoScalingConfiguration": ({"MaxSize": 3}, ("AutoScalingConfigurationArn",)),
-    "AWS::AppRunner::ObservabilityConfiguration": ({}, ("ObservabilityConfigurationArn",)),
-    "AWS::AppRunner::Service": ({"SourceConfiguration": {}}, ("ServiceArn", "ServiceId", "ServiceUrl", "Status")),
-    "AWS::AppRunner::VpcConnector": ({"Subnets": ["subnet-1"]}, ("VpcConnectorArn", "VpcConnectorRevision")),
-    "AWS::ApplicationAutoScaling::ScalableTarget": (
-        {"ResourceId": "a", "ScalableDimension": "b", "ServiceNamespace": "c"},
-        ("Id",),
-    ),
-    "AWS::ApplicationAutoScaling::ScalingPolicy": ({"PolicyName": "a"}, ("Arn",)),
     "AWS::EKS::FargateProfile": ({"ClusterName": "a", "Selectors": []}, ("Arn",)),
 }
 
@@ -518,7 +958,8 @@ def test_every_type_of_ours_has_a_test() -> None:
         ("AWS::S3::Bucket", Kind.REAL),
         ("AWS::Batch::JobDefinition", Kind.REAL),
         ("Custom::Anything", Kind.REAL),
-        ("AWS::ECS::Service", Kind.RECORD),
+        ("AWS::ECS::Service", Kind.REAL),
+        ("AWS::ApplicationAutoScaling::ScalableTarget", Kind.RECORD),
         ("AWS::Batch::ComputeEnvironment", Kind.RECORD),
         ("AWS::Bedrock::Nothing", Kind.UNKNOWN),
     ],

@@ -8,8 +8,7 @@ the machine. What only a container could give is not there: no file system, memo
 
 from __future__ import annotations
 
-from secure_containers.local.jobs.attempt import IMAGES
 from secure_containers.local.jobs.job import Job
 from secure_containers.local.jobs.runner import Runner
 
-__all__ = ["IMAGES", "Job", "Runner"]
+__all__ = ["Job", "Runner"]

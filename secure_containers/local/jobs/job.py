@@ -5,10 +5,11 @@ from __future__ import annotations
 import copy
 import re
 import subprocess
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
+
+from secure_containers.local.programs import now
 
 EXITED: Final = "Essential container in task exited"
 NOT_STARTED: Final = "Task failed to start"
@@ -48,11 +49,6 @@ _SUMMARY: Final = (
     "jobDefinition",
     "shareIdentifier",
 )
-
-
-def now() -> int:
-    """The time in milliseconds, as AWS Batch tells it."""
-    return int(time.time() * 1000)
 
 
 @dataclass(eq=False, slots=True)

@@ -10,8 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from secure_containers.local.account import Account
-from secure_containers.local.jobs.attempt import Attempt, StartError, send
-from secure_containers.local.jobs.job import NOT_STARTED, Job, Outcome, now, tries_again
+from secure_containers.local.jobs.attempt import Attempt
+from secure_containers.local.jobs.job import NOT_STARTED, Job, Outcome, tries_again
+from secure_containers.local.programs import StartError, now, send
 
 _AT_ONCE: Final = 4
 """Jobs that run at the same time; others wait as RUNNABLE."""

@@ -1,4 +1,4 @@
-"""VPCs' attributes, and what EC2 does not tell of endpoints and flow logs: their policies, private names and roles."""
+"""VPCs' attributes, and what EC2 does not tell of endpoints, flow logs and launch templates: policies, roles, keys."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ _KINDS: Final = {
     "flowLogId": "flow-log",
     "securityGroupRuleId": "security-group-rule",
 }
+_TEMPLATE: Final = "launch-template"
+_VOLUMES: Final = re.compile(r"<launchTemplateId>([^<]+)</launchTemplateId>(?:(?!<launchTemplateId>).)*", re.DOTALL)
+_VOLUME: Final = re.compile(r"<deviceName>([^<]+)</deviceName><ebs>")
 _CALLS: Final = ("DescribeFlowLogs", "DescribeSecurityGroupRules", "DescribeVpcEndpoints")
 
 _Properties = Mapping[str, Any]
@@ -37,8 +40,15 @@ def _keep_endpoint(account: Account, endpoint: str, properties: _Properties, bef
     return {}
 
 
+def _keep_template(account: Account, template: str, properties: _Properties, before: _Properties) -> _Properties:  # noqa: ARG001
+    account.remember(_TEMPLATE, template, properties["LaunchTemplateData"])
+    return {}
+
+
 def told(account: Account, body: str, answer: str) -> str:
     """An answer of EC2's with what it leaves out."""
+    if "Action=DescribeLaunchTemplateVersions&" in body:
+        return _VOLUMES.sub(lambda found: _with_keys(account, found), answer)
     if not any(f"Action={each}&" in body for each in _CALLS):
         return answer
 
@@ -47,6 +57,18 @@ def told(account: Account, body: str, answer: str) -> str:
         return found[0] + (_endpoint(kept) if found[1] == "vpcEndpointId" else _members(kept))
 
     return _ID.sub(more, answer)
+
+
+def _with_keys(account: Account, version: re.Match[str]) -> str:
+    """A version of a launch template with the keys of its volumes; those of the last one, which is the one in use."""
+    mappings = account.remembered.get(_TEMPLATE, {}).get(version[1], {}).get("BlockDeviceMappings", [])
+    keys = {each["DeviceName"]: each.get("Ebs", {}).get("KmsKeyId") for each in mappings}
+
+    def more(found: re.Match[str]) -> str:
+        key = keys.get(found[1])
+        return f"{found[0]}<kmsKeyId>{escape(str(key))}</kmsKeyId>" if key else found[0]
+
+    return _VOLUME.sub(more, version[0])
 
 
 def _endpoint(properties: _Properties) -> str:
@@ -67,6 +89,7 @@ def _members(kept: _Properties) -> str:
 
 
 KEPT: Final = {
+    "AWS::EC2::LaunchTemplate": Kept(keep=_keep_template),
     "AWS::EC2::VPC": Kept(keep=_keep_vpc),
     "AWS::EC2::VPCEndpoint": Kept(keep=_keep_endpoint),
 }

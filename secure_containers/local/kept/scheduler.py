@@ -1,4 +1,4 @@
-"""Schedules: the time zone."""
+"""Schedules: the time zone, the key, and the network of a task."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ def _keep(
     properties: Mapping[str, Any],
     before: Mapping[str, Any],  # noqa: ARG001 - an update forgets it too
 ) -> Mapping[str, Any]:
-    if properties.get("ScheduleExpressionTimezone"):
-        scheduler = account.client("scheduler")
-        scheduler.update_schedule(**fitted(scheduler, "UpdateSchedule", {**properties, "Name": schedule}))
+    scheduler = account.client("scheduler")
+    scheduler.update_schedule(**fitted(scheduler, "UpdateSchedule", {**properties, "Name": schedule}))
     return {}
 
 

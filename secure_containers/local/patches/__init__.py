@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import parse_qs
 
+from secure_containers.local.front import Front
 from secure_containers.local.patches.names import APP, CERTIFICATE, KEY, NAMES, TYPES, WORKERS, check
 
 __all__ = ["NAMES", "application", "certificate", "check", "end_functions", "known_types"]
@@ -28,11 +29,18 @@ def known_types() -> frozenset[str]:
     return frozenset(TYPES.found())
 
 
-def application() -> Any:
-    """The server, for any ASGI server to run; of the root's keys it knows the one of this run only."""
+def application(front: Front) -> Any:
+    """The server, for any ASGI server to run; of the root's keys it knows the one of this run only.
+
+    Args:
+        front: answers calls for its hosts.
+    """
     serve = APP.found()
 
     async def guarded(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and front.knows(scope):
+            await front(scope, receive, send)
+            return
         if scope["type"] == "http" and not _may_pass(scope):
             kind = (b"content-type", b"text/xml")
             await send({"type": "http.response.start", "status": 403, "headers": [kind]})

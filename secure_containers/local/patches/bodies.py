@@ -26,5 +26,10 @@ def first(params: Mapping[str, Any]) -> dict[str, str]:
 
 
 def xml(name: str, value: Any) -> str:
-    inner = "".join(xml(*each) for each in value.items()) if isinstance(value, Mapping) else escape(str(value))
+    if isinstance(value, Mapping):
+        inner = "".join(xml(*each) for each in value.items())
+    elif isinstance(value, list):
+        inner = "".join(xml("member", each) for each in value)
+    else:
+        inner = escape(str(value).lower() if isinstance(value, bool) else str(value))
     return f"<{name}>{inner}</{name}>"

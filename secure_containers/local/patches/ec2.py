@@ -1,13 +1,19 @@
-"""Security groups, of which ministack reads addresses and groups only."""
+"""Security groups, of which ministack reads addresses and groups only; and the images of container hosts."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from secure_containers.local.patches.bodies import first
-from secure_containers.local.patches.names import GROUPS, RULES, replace
+from secure_containers.local.patches.names import AMIS, GROUPS, RULES, replace
+
+_HOSTS: Final = (
+    *(f"bottlerocket/aws-ecs-{number}/{kind}/latest/image_id" for number in "12" for kind in ("arm64", "x86_64")),
+    *(f"ecs/optimized-ami/amazon-linux-2023/{kind}recommended/image_id" for kind in ("arm64/", "")),
+)
+"""The public parameters that name them, below `/aws/service/`."""
 
 
 def keep_prefix_lists() -> None:
@@ -33,3 +39,10 @@ def vpc_of(group: str) -> str | None:
     """The VPC of a security group."""
     found = GROUPS.found().get(group)
     return None if found is None else str(found["VpcId"])
+
+
+def know_container_hosts() -> None:
+    """Let templates ask for the images of container hosts: all of them are the same stub of ministack's."""
+    known: dict[str, str] = AMIS.found()
+    image = next(iter(known.values()))
+    known.update({f"/aws/service/{each}": image for each in _HOSTS})

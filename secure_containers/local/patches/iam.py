@@ -6,27 +6,35 @@ import secrets
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from secure_containers.local.account import Account
 from secure_containers.local.patches.bodies import first, parsed
-from secure_containers.local.patches.names import ASKED, CONTEXT, RESOURCE, SESSION, TAGGED, TRUST, replace
+from secure_containers.local.patches.names import ACTION, ASKED, CONTEXT, RESOURCE, SESSION, TAGGED, TRUST, replace
+
+_LET_BY = {"ecr:ListImageReferrers": "ecr:BatchGetImage"}
+"""Calls that another action's permission is for, as their documentation says."""
 
 
 def add_iam(
     *,
     resource: Callable[[Asking], str | None],
     conditions: Callable[[Asking], Mapping[str, Any]],
-    tagged: Callable[[], Iterable[tuple[str, Mapping[str, str]]]],
+    tagged: Mapping[str, Callable[[], Iterable[tuple[str, Mapping[str, str]]]]],
 ) -> None:
     """Let IAM know more about what is asked of it.
 
     Args:
         resource: the ARN that a call is authorized on; None leaves it to ministack.
         conditions: further condition keys of a call.
-        tagged: the ARNs of everything in AWS Batch with their tags.
+        tagged: by service of ours the ARNs of everything in it with their tags.
     """
-    resource_of, context_of = RESOURCE.found(), CONTEXT.found()
+    action_of, resource_of, context_of = ACTION.found(), RESOURCE.found(), CONTEXT.found()
+
+    def action(*arguments: Any) -> str | None:
+        found: str | None = action_of(*arguments)
+        return None if found is None else _LET_BY.get(found, found)
 
     def resource_arn(*arguments: Any) -> str:
         service, _, path, _, body, params = arguments[:6]
@@ -37,13 +45,15 @@ def add_iam(
         asking = Asking(service, iam_action, parsed(body), first(params))
         return {**context_of(service, iam_action, body, params), **conditions(asking)}
 
-    def collect() -> Iterable[tuple[str, list[dict[str, str]]]]:
-        for arn, tags in tagged():
+    def collect(service: str) -> Iterable[tuple[str, list[dict[str, str]]]]:
+        for arn, tags in tagged[service]():
             yield arn, [{"Key": key, "Value": value} for key, value in tags.items()]
 
+    replace(ACTION, action)
     replace(RESOURCE, resource_arn)
     replace(CONTEXT, context)
-    TAGGED.found()["batch"] = collect
+    for service in tagged:
+        TAGGED.found()[service] = partial(collect, service)
 
 
 def register_one_by_one() -> None:

@@ -44,16 +44,22 @@ PATTERNS: Final = Name("core.router", "SERVICE_PATTERNS", "routes calls to a ser
 KEY: Final = Name("core.router", "extract_access_key_id", "tells who calls", ("headers", "query_params"))
 NAMESPACES: Final = Name("core.iam_actions", "SERVICE_TO_IAM_NAMESPACE", "has IAM asked about a service of ours")
 MODELS: Final = Name("core.iam_actions", "_BOTOCORE_SERVICE_MAP", "names the action of a REST call of ours")
+ACTION: Final = Name(
+    "core.iam_actions",
+    "extract_iam_action",
+    "names the action of a call that is not called like it",
+    ("service", "method", "path", "headers", "body", "query_params"),
+)
 RESOURCE: Final = Name(
     "core.iam_actions",
     "extract_resource_arn",
-    "has calls of AWS Batch authorized on their resources",
+    "has calls of services of ours authorized on their resources",
     ("service", "method", "path", "headers", "body", "query_params", "region", "account_id"),
 )
 CONTEXT: Final = Name(
     "core.iam_actions",
     "request_tag_context",
-    "adds the condition keys batch:ShareIdentifier and ec2:Vpc",
+    "adds the condition keys batch:ShareIdentifier, ec2:Vpc and ecs:cluster",
     ("service", "iam_action", "body", "params"),
 )
 THREAD: Final = Name(
@@ -159,7 +165,7 @@ NOTIFY: Final = Name(
         "message_deduplication_id",
     ),
 )
-TAGGED: Final = Name("services.tagging", "_RESOURCE_TAG_COLLECTORS", "tells IAM the tags of jobs")
+TAGGED: Final = Name("services.tagging", "_RESOURCE_TAG_COLLECTORS", "tells IAM the tags of jobs and tasks")
 SCOPE: Final = Name(
     "core.responses", "request_scope", "acts for the account outside of a call", ("account_id", "region")
 )
@@ -167,6 +173,13 @@ EVENTS: Final = Name(
     "services.eventbridge", "_put_events", "publishes events of aws.batch", ("data", "allow_aws_source")
 )
 GROUPS: Final = Name("services.ec2", "_security_groups", "tells IAM the VPC of a security group")
+AMIS: Final = Name("services.ssm", "_PUBLIC_AMI_PARAMETERS", "knows the images of container hosts")
+ALARM: Final = Name(
+    "services.cloudformation.provisioners",
+    "_cw_metric_alarm_record",
+    "keeps alarms over several metrics",
+    ("name", "props"),
+)
 TYPES: Final = Name("services.cloudformation.provisioners", "_RESOURCE_HANDLERS", "registers resource types")
 REPLACING: Final = Name(
     "services.cloudformation.provisioners", "_REPLACING_PROPERTIES", "tells which changes replace a resource of ours"
@@ -190,6 +203,7 @@ NAMES: Final = (
     KEY,
     NAMESPACES,
     MODELS,
+    ACTION,
     RESOURCE,
     CONTEXT,
     THREAD,
@@ -213,6 +227,8 @@ NAMES: Final = (
     SCOPE,
     EVENTS,
     GROUPS,
+    AMIS,
+    ALARM,
     TYPES,
     REPLACING,
     TAGS,

@@ -33,10 +33,12 @@ class Registry:
             "CreatePullThroughCacheRule": self._create_rule,
             "DeletePullThroughCacheRule": self._delete_rule,
             "DeleteRegistryPolicy": self._delete_policy,
+            "DescribeImageSigningStatus": lambda _: {**self._id, "signingStatuses": []},
             "DescribePullThroughCacheRules": self._rules_of,
             "DescribeRegistry": lambda _: {**self._id, "replicationConfiguration": self._replication},
             "GetRegistryPolicy": self._get_policy,
             "GetRegistryScanningConfiguration": lambda _: {**self._id, "scanningConfiguration": self._scanning},
+            "ListImageReferrers": self._referrers,
             "PutRegistryPolicy": self._put_policy,
             "PutRegistryScanningConfiguration": self._put_scanning,
             "PutReplicationConfiguration": self._put_replication,
@@ -73,6 +75,24 @@ class Registry:
             return
         message = f"The image tag '{tag}' already exists in the '{repository}' repository and cannot be overwritten"
         raise ApiError("ImageTagAlreadyExistsException", message)
+
+    def _referrers(self, body: Mapping[str, Any]) -> _Answer:
+        """The images of a repository whose manifests say that they belong to another one, such as its signatures."""
+        ecr, repository = self._account.client("ecr"), body["repositoryName"]
+        ids = ecr.list_images(repositoryName=repository)["imageIds"]
+        images = ecr.batch_get_image(repositoryName=repository, imageIds=ids)["images"] if ids else []
+        types = body.get("filter", {}).get("artifactTypes")
+        found = []
+        for image in images:
+            text = image["imageManifest"]
+            manifest = json.loads(text)
+            type_ = manifest.get("artifactType") or manifest.get("config", {}).get("mediaType")
+            if manifest.get("subject", {}).get("digest") == body["subjectId"]["imageDigest"] and (
+                not types or type_ in types
+            ):
+                about = {"artifactType": type_, "mediaType": image["imageManifestMediaType"], "size": len(text)}
+                found.append({**about, "digest": image["imageId"]["imageDigest"], "artifactStatus": "ACTIVE"})
+        return {"referrers": found}
 
     def _put_policy(self, body: Mapping[str, Any]) -> _Answer:
         self._policy = body["policyText"]

@@ -87,5 +87,6 @@ def gone(call: Callable[..., Any], *codes: str, **arguments: Any) -> None:
     try:
         call(**arguments)
     except Exception as error:
-        if getattr(error, "response", {}).get("Error", {}).get("Code") not in codes:
+        response = getattr(error, "response", None) or {}  # None, if nobody has answered
+        if response.get("Error", {}).get("Code") not in codes:
             raise

@@ -46,7 +46,7 @@ def test_the_library_for_containers_imports_nothing_else() -> None:
     assert found - of_boto3 - of_site == {"secure_containers"}
 
 
-@pytest.mark.parametrize("module", ["intake", "recorder", "reconciler", "notifier"])
+@pytest.mark.parametrize("module", ["intake", "recorder", "reconciler", "notifier", "signatures"])
 def test_functions_need_no_cdk(module: str) -> None:
     imported(f"secure_containers.runtime.functions.{module}", blocked=CDK)
 

@@ -106,6 +106,8 @@ class _Region:
         self._inside = [
             self._matching.matches_any(self._terms[name], [pattern]) for name, pattern in self._patterns.items()
         ]
+        if _is_open(self._patterns["Resource"]):  # every call is about something
+            self._inside.append(self._terms["Resource"] != self.z3.StringVal(""))
 
     def allowed(self, layers: Layers) -> Any:
         """The term that a call is allowed by the policies, and by the permissions boundary if there is one."""

@@ -68,6 +68,7 @@ class Alarms(Construct):
         self.undelivered = self._queue()
         self._board: cloudwatch.Dashboard | None = None
         self._alarms: list[cloudwatch.Alarm] = []
+        self._others: list[cloudwatch.IAlarmAction] = []
         self.undelivered_alarm = self.add(
             "Undelivered",
             metric=self.undelivered.metric_approximate_number_of_messages_visible(period=_PERIOD, statistic="Maximum"),
@@ -81,16 +82,18 @@ class Alarms(Construct):
         metric: cloudwatch.IMetric,
         description: str,
         threshold: float = 1,
+        periods: int = 1,
         tell_missing: bool = False,
         scope: Construct | None = None,
     ) -> cloudwatch.Alarm:
-        """An alarm on a metric, at the threshold or above it; on request also when there is no more data."""
+        """An alarm on a metric, at the threshold or above it for so many of its periods; on request also when there is
+        no more data."""
         alarm = cloudwatch.Alarm(
             scope or self,
             id,
             metric=metric,
             threshold=threshold,
-            evaluation_periods=1,
+            evaluation_periods=periods,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             # A filter that finds nothing writes nothing.
             treat_missing_data=cloudwatch.TreatMissingData.MISSING
@@ -98,7 +101,7 @@ class Alarms(Construct):
             else cloudwatch.TreatMissingData.NOT_BREACHING,
             alarm_description=description,
         )
-        alarm.add_alarm_action(self._action)
+        alarm.add_alarm_action(self._action, *self._others)
         if tell_missing:
             alarm.add_insufficient_data_action(self._action)
         self._alarms.append(alarm)
@@ -149,6 +152,12 @@ class Alarms(Construct):
             state="ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS" if read_only_calls else "ENABLED",
             targets=[target],
         )
+
+    def also_tell(self, action: cloudwatch.IAlarmAction) -> None:
+        """Send every alarm, also those to come, to somebody else too."""
+        self._others.append(action)
+        for alarm in self._alarms:
+            alarm.add_alarm_action(action)
 
     def dashboard(self) -> cloudwatch.Dashboard:
         """The state of every alarm on one page; those that are added later get there by themselves."""

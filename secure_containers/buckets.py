@@ -104,6 +104,31 @@ def access_log_bucket(scope: Construct, id: str, *, removal: RemovalPolicy = Rem
     return bucket
 
 
+def load_balancer_log_bucket(
+    scope: Construct, id: str, *, prefixes: Sequence[str], removal: RemovalPolicy
+) -> s3.Bucket:
+    """Where a load balancer of this account writes what it was asked, below prefixes, and from which nobody deletes.
+
+    Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/enable-access-logging.html
+    """
+    bucket = access_log_bucket(scope, id, removal=removal)
+    account = Stack.of(scope).account
+    bucket.add_to_resource_policy(
+        iam.PolicyStatement(
+            sid="LoadBalancerLogs",
+            principals=[iam.ServicePrincipal("logdelivery.elasticloadbalancing.amazonaws.com")],
+            actions=["s3:PutObject"],
+            # The path names the account: for load balancers of others AWS writes elsewhere.
+            resources=[bucket.arn_for_objects(f"{prefix}/AWSLogs/{account}/*") for prefix in prefixes],
+        )
+    )
+    reason = "it holds access logs itself; to log who reads logs never ends"
+    waive(
+        bucket, *(Waiver(rule, reason=reason) for rule in ("AwsSolutions-S1", "NIST.800.53.R5-S3BucketLoggingEnabled"))
+    )
+    return bucket
+
+
 def deny(bucket: s3.Bucket, sid: str, actions: Sequence[str], conditions: Mapping[str, object]) -> None:
     """Refuse actions on a bucket and its objects to everybody, under conditions."""
     bucket.add_to_resource_policy(

@@ -11,14 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast
 
-from aws_cdk import CustomResource, Duration, Stack
+from aws_cdk import ArnFormat, CustomResource, Duration, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
 from constructs import Construct, IConstruct
 
 from secure_containers.errors import invalid
 from secure_containers.function import own_function
+from secure_containers.logs import RETENTION_DAYS
 from secure_containers.waivers import Waiver, as_found, waive
 
 _CODE: Final = Path(__file__).parent / "custom_resources"
@@ -50,6 +52,11 @@ NETWORK: Final = Job(
     module="network",
     description="Closes default security groups and finds prefix lists",
     unbound_actions=("ec2:DescribeManagedPrefixLists", "ec2:DescribeSecurityGroups"),
+)
+
+
+LOG_GROUPS: Final = Job(
+    name="LogGroupSettings", module="log_groups", description="Gives log groups that AWS makes an end and a key"
 )
 
 
@@ -143,6 +150,50 @@ def prefix_lists(scope: Construct, id: str, *, key: kms.IKey) -> CustomResource:
         resource_type="Custom::PrefixLists",
         key=key,
         properties={"Action": "PrefixLists", "Region": Stack.of(scope).region},
+    )
+
+
+def kept_log_groups(
+    scope: Construct, id: str, *, names: Sequence[str], retention: logs.RetentionDays, key: kms.IKey
+) -> CustomResource:
+    """Log groups that a service of AWS makes by itself, with an end and a key.
+
+    Args:
+        scope: the parent.
+        id: the construct id.
+        names: of the groups.
+        retention: how long events are kept.
+        key: encrypts them from then on, and the function's logs. CloudWatch Logs has to be let use it.
+    """
+    stack = Stack.of(scope)
+    groups = [
+        stack.format_arn(
+            service="logs", resource="log-group", resource_name=name, arn_format=ArnFormat.COLON_RESOURCE_NAME
+        )
+        for name in names
+    ]
+    settings = ["logs:AssociateKmsKey", "logs:CreateLogGroup", "logs:PutRetentionPolicy"]
+    return own_custom_resource(
+        scope,
+        id,
+        job=LOG_GROUPS,
+        resource_type="Custom::KeptLogGroups",
+        key=key,
+        properties={
+            "LogGroups": list(names),
+            "RetentionInDays": str(RETENTION_DAYS[retention]),
+            "KmsKeyArn": key.key_arn,
+        },
+        statements=[
+            iam.PolicyStatement(actions=settings, resources=[*groups, *(f"{group}:*" for group in groups)]),
+        ],
+        waivers=[
+            Waiver(
+                f"AwsSolutions-IAM5[Resource::{as_found(stack, f'{group}:*')}]",
+                reason="one log group, as CloudWatch Logs writes its ARN in policies: with all of its streams",
+            )
+            for group in groups
+        ],
     )
 
 

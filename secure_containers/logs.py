@@ -21,6 +21,31 @@ LOG_RETENTION: Final = (
     "log_retention=logs.RetentionDays.ONE_YEAR",
 )
 """What an argument of that name has to be."""
+RETENTION_DAYS: Final = {
+    logs.RetentionDays.ONE_DAY: 1,
+    logs.RetentionDays.THREE_DAYS: 3,
+    logs.RetentionDays.FIVE_DAYS: 5,
+    logs.RetentionDays.ONE_WEEK: 7,
+    logs.RetentionDays.TWO_WEEKS: 14,
+    logs.RetentionDays.ONE_MONTH: 30,
+    logs.RetentionDays.TWO_MONTHS: 60,
+    logs.RetentionDays.THREE_MONTHS: 90,
+    logs.RetentionDays.FOUR_MONTHS: 120,
+    logs.RetentionDays.FIVE_MONTHS: 150,
+    logs.RetentionDays.SIX_MONTHS: 180,
+    logs.RetentionDays.ONE_YEAR: 365,
+    logs.RetentionDays.THIRTEEN_MONTHS: 400,
+    logs.RetentionDays.EIGHTEEN_MONTHS: 545,
+    logs.RetentionDays.TWO_YEARS: 731,
+    logs.RetentionDays.THREE_YEARS: 1096,
+    logs.RetentionDays.FIVE_YEARS: 1827,
+    logs.RetentionDays.SIX_YEARS: 2192,
+    logs.RetentionDays.SEVEN_YEARS: 2557,
+    logs.RetentionDays.EIGHT_YEARS: 2922,
+    logs.RetentionDays.NINE_YEARS: 3288,
+    logs.RetentionDays.TEN_YEARS: 3653,
+}
+"""What CDK writes for each, which Python's enumeration does not tell; but for the one that means for ever."""
 _EVENTS_POLICY: Final = "EventsToLogs"
 _ALLOWED: Final[WeakKeyDictionary[kms.IKey, WeakSet[Stack]]] = WeakKeyDictionary()
 """For the log groups of which stacks each key may be used already."""

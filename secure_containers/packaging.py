@@ -70,7 +70,7 @@ def _installed() -> Iterator[tuple[str, Path]]:
             files = None
         if not files:  # nor can it be packed if what installed it has left no list of its files
             raise NotInstalledError(
-                f"S3BatchPipeline: {name} is not installed; the pipeline's functions are packed with it; "
+                f"{name} is not installed; functions of pipelines and of signature checks are packed with it; "
                 "write pip install 'secure-containers[pipeline]'"
             )
         for file in files:

@@ -24,6 +24,15 @@ _FORMS: Final = {
         re.compile("({0})(,({0}))*".format("|".join(_PARTS))),
         f"one or more of {', '.join(_PARTS)}, with commas between them",
     ),
+    "certificate": (
+        re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
+        "the id of a certificate, at its ARN's end",
+    ),
+    "domain": (
+        re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.){2,}[a-z]{2,63}"),
+        "a name below a domain of yours, such as orders.example.com",
+    ),
+    "green": (re.compile(r"100|[1-9]?[0-9]"), "percent, 0 to 100"),
     "digest": (DIGEST, "the digest of an image, sha256: and 64 hexadecimal digits"),
     "severity": (re.compile("|".join(ScanSeverity)), f"one of {', '.join(ScanSeverity)}"),
 }
@@ -47,7 +56,13 @@ class Options:
     severity: ScanSeverity = ScanSeverity.HIGH
     """The least severity of findings that people are told of."""
     digest: str = f"sha256:{'0' * 64}"
-    """The image that batch jobs run; left out, no image, since none is pushed before the first deployment."""
+    """The image that jobs and services run; left out, no image, since none is pushed before the first deployment."""
+    domain: str = "orders.example.com"
+    """The name by which clients find private web services."""
+    certificate: str = f"{'0' * 8}-{'-'.join(['0' * 4] * 3)}-{'0' * 12}"
+    """The certificate of that name, by its id; left out, none, since nobody can prove a name of somebody else's."""
+    green: int = 0
+    """How many clients among a hundred the new service of a move gets."""
     existing: Sequence[AuditPart] = ()
     """What the account and Region have already of the audit; it is left alone."""
 
@@ -75,7 +90,8 @@ class Options:
             )
         severity = ScanSeverity(given.pop("severity", ScanSeverity.HIGH).upper())
         existing = tuple(AuditPart(part) for part in given.pop("existing", "").split(",") if part)
-        return cls(severity=severity, existing=existing, **given)
+        green = int(given.pop("green", "0"))
+        return cls(severity=severity, existing=existing, green=green, **given)
 
     @property
     def environment(self) -> Environment:

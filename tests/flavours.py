@@ -49,6 +49,7 @@ from secure_containers import (
 )
 from secure_containers.rules.network.services import SERVICES
 from stacks.options import Options
+from tests.service_flavours import SERVICE_BUILDERS
 from tests.support import ACCOUNT, DIGEST, ORGANIZATION, OTHER_ACCOUNT, REGION
 
 GOVCLOUD = "us-gov-west-1"
@@ -522,6 +523,7 @@ _BUILDERS: tuple[Callable[[App], None], ...] = (
     pipeline_waived,
     pipeline_in_govcloud,
     pipeline_in_china,
+    *SERVICE_BUILDERS,
     reference_stacks,
     reference_stacks_in_an_organization,
 )

@@ -34,6 +34,8 @@ from tests.support import (
 )
 
 STATEFUL = (
+    "AWS::AppRunner::Service",
+    "AWS::AppRunner::VpcIngressConnection",
     "AWS::Batch::ComputeEnvironment",
     "AWS::Batch::JobQueue",
     "AWS::CloudTrail::Trail",
@@ -41,12 +43,18 @@ STATEFUL = (
     "AWS::EC2::Subnet",
     "AWS::EC2::VPC",
     "AWS::ECR::Repository",
+    "AWS::ECS::Cluster",
+    "AWS::ECS::ExpressGatewayService",
+    "AWS::ECS::Service",
+    "AWS::ElasticLoadBalancingV2::LoadBalancer",
     "AWS::GuardDuty::Detector",
     "AWS::KMS::Key",
     "AWS::Logs::LogGroup",
+    "AWS::Route53::HostedZone",
     "AWS::S3::Bucket",
     "AWS::SNS::Topic",
 )
+"""What holds data, runs, or has a name by which others find it."""
 
 
 class TemplateExtension(SingleFileSnapshotExtension):
@@ -172,6 +180,66 @@ def test_a_trail_elsewhere_has_its_alarms_elsewhere(app: App, existing: tuple[Au
     assert bool(of_type(template, "AWS::GuardDuty::Detector")) is (AuditPart.GUARDDUTY not in existing)
 
 
+class TestServices:
+    """What the options of services do."""
+
+    DOMAIN = "shop.example.org"
+    CERTIFICATE = "0a1b2c3d-0a1b-2c3d-4e5f-0a1b2c3d4e5f"
+
+    @pytest.mark.parametrize(("stack", "services"), [("WebService", 1), ("ServiceMove", 2)])
+    def test_services_answer_to_the_domain_alone_and_prove_it_by_the_certificate(
+        self, app: App, stack: str, services: int
+    ) -> None:
+        template = templates(app, domain=self.DOMAIN, certificate=self.CERTIFICATE)[stack]
+        rules = of_type(template, "AWS::ElasticLoadBalancingV2::ListenerRule").values()
+        hosts = [each["Properties"]["Conditions"][0]["HostHeaderConfig"]["Values"] for each in rules]
+        assert hosts == [[self.DOMAIN]] * services
+        proof = {"CertificateArn": f"arn:aws:acm:{REGION}:{ACCOUNT}:certificate/{self.CERTIFICATE}"}
+        listeners = of_type(template, "AWS::ElasticLoadBalancingV2::Listener").values()
+        assert [concrete(each["Properties"]["Certificates"]) for each in listeners] == [[proof]] * services
+        (zone,) = of_type(template, "AWS::Route53::HostedZone").values()
+        # Of this name alone, so that others of the domain are found where they were.
+        assert zone["Properties"]["Name"] == f"{self.DOMAIN}."
+        assert template["Outputs"]["Url"]["Value"] == f"https://{self.DOMAIN}"
+
+    @pytest.mark.parametrize("green", [0, 10, 100])
+    def test_so_many_clients_among_a_hundred_get_the_new_service(self, app: App, green: int) -> None:
+        template = templates(app, green=green)["ServiceMove"]
+        records = of_type(template, "AWS::Route53::RecordSet")
+        weights = {id.partition("WayIn")[0]: each["Properties"]["Weight"] for id, each in records.items()}
+        assert weights == {"Blue": 100 - green, "Green": green}
+        assert len({each["Properties"]["SetIdentifier"] for each in records.values()}) == 2
+        assert {each["Properties"]["Name"] for each in records.values()} == {"orders.example.com."}
+        # What is ill gets nobody, whatever its weight.
+        assert all(each["Properties"]["AliasTarget"]["EvaluateTargetHealth"] for each in records.values())
+
+    def test_the_web_service_has_all_clients_of_its_name(self, app: App) -> None:
+        (record,) = of_type(templates(app)["WebService"], "AWS::Route53::RecordSet").values()
+        assert "Weight" not in record["Properties"]
+
+    @pytest.mark.parametrize("stack", ["WebService", "ExpressService", "AppRunnerService", "ServiceMove"])
+    def test_the_image_is_the_digest_of_the_application(self, app: App, stack: str) -> None:
+        template = templates(app, digest=DIGEST)[stack]
+        tasks = of_type(template, "AWS::ECS::TaskDefinition").values()
+        found = [each["Image"] for task in tasks for each in task["Properties"]["ContainerDefinitions"]]
+        for service in of_type(template, "AWS::AppRunner::Service").values():
+            source = service["Properties"]["SourceConfiguration"]
+            found.append(source["ImageRepository"]["ImageIdentifier"])
+        assert found
+        for image in found:
+            *_, repository, digest = image["Fn::Join"][1]
+            assert "ApplicationRepository" in repository["Fn::GetStackOutput"]["OutputName"]
+            assert digest == f"@{DIGEST}"
+
+    @pytest.mark.parametrize(
+        ("region", "there"), [(None, True), (REGION, True), ("eu-north-1", False), ("us-gov-west-1", False)]
+    )
+    def test_app_runner_is_left_out_where_it_is_not(self, app: App, region: str | None, *, there: bool) -> None:
+        found = templates(app, account=ACCOUNT if region else None, region=region)
+        assert ("AppRunnerService" in found) is there
+        assert {"WebService", "ExpressService", "ServiceMove"} <= set(found)
+
+
 class TestOptions:
     def test_defaults(self) -> None:
         assert Options.from_context({"@aws-cdk/core:x": True, "aws:cdk:y": 1}) == Options()
@@ -184,6 +252,9 @@ class TestOptions:
                 "organization": ORGANIZATION,
                 "severity": "critical",
                 "digest": DIGEST,
+                "domain": "shop.example.org",
+                "certificate": "0a1b2c3d-0a1b-2c3d-4e5f-0a1b2c3d4e5f",
+                "green": "10",
                 "existing": "config,guardduty",
             }
         )
@@ -193,6 +264,9 @@ class TestOptions:
             organization=ORGANIZATION,
             severity=ScanSeverity.CRITICAL,
             digest=DIGEST,
+            domain="shop.example.org",
+            certificate="0a1b2c3d-0a1b-2c3d-4e5f-0a1b2c3d4e5f",
+            green=10,
             existing=(AuditPart.CONFIG, AuditPart.GUARDDUTY),
         )
 
@@ -200,13 +274,27 @@ class TestOptions:
         ("context", "message"),
         [
             ({"organisation": ORGANIZATION}, "there is no option 'organisation'; did you mean 'organization'?"),
-            ({"xyz": 1}, "Options: account, region, organization, severity, digest, existing"),
+            (
+                {"xyz": 1},
+                "Options: account, region, organization, severity, digest, domain, certificate, green, existing",
+            ),
             ({"account": "123", "region": REGION}, "the option 'account' is '123'; allowed: an account id"),
             ({"account": ACCOUNT, "region": "Frankfurt"}, "the option 'region' is 'Frankfurt'"),
             ({"account": ACCOUNT}, "belong together"),
             ({"organization": "acme"}, "an organization id such as"),
             ({"severity": "bad"}, "one of CRITICAL, HIGH"),
             ({"digest": "latest"}, "the option 'digest' is 'latest'; allowed: the digest of an image, sha256: and 64"),
+            (
+                {"domain": "example.com"},
+                "the option 'domain' is 'example.com'; allowed: a name below a domain of yours",
+            ),
+            ({"domain": "Orders.example.com"}, "write -c domain=..."),
+            ({"domain": "*.example.com"}, "the option 'domain' is '*.example.com'"),
+            ({"certificate": "arn:aws:acm:x"}, "allowed: the id of a certificate, at its ARN's end; write -c"),
+            ({"green": "101"}, "the option 'green' is '101'; allowed: percent, 0 to 100"),
+            ({"green": -1}, "the option 'green' is '-1'"),
+            ({"green": "010"}, "the option 'green' is '010'"),
+            ({"green": ""}, "the option 'green' is ''"),
             ({"existing": "config, guardduty"}, "with commas between them; write -c existing=..."),
             (
                 {"existing": "trail"},
@@ -236,7 +324,8 @@ def run_app(tmp_path: Path, **context: str) -> subprocess.CompletedProcess[str]:
 def test_the_app_synthesizes_without_credentials(tmp_path: Path) -> None:
     done = run_app(tmp_path)
     assert done.returncode == 0, done.stderr
-    for name in ("AccountAudit", "BatchJobs", "CsvPipeline", "ImageRepositories", "Network"):
+    services = ("AppRunnerService", "ExpressService", "ServiceMove", "WebService")
+    for name in ("AccountAudit", "BatchJobs", "CsvPipeline", "ImageRepositories", "Network", *services):
         assert (tmp_path / "out" / f"{name}.template.json").is_file()
 
 

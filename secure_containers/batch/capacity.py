@@ -21,7 +21,9 @@ from constructs import Construct
 
 from secure_containers.batch.parts import Fleet, Share
 from secure_containers.batch.platforms import Ec2, Eks, Fargate, Platform, instance_types
-from secure_containers.batch.roles import host_role
+from secure_containers.batch.roles import job_host_role
+from secure_containers.keys import allow_volumes
+from secure_containers.tasks.hosts import encrypted_volume, own_metadata_only
 from secure_containers.waivers import Waiver, waive
 
 _STUCK: Final = (
@@ -184,27 +186,14 @@ class _Hosts:
 
     def __init__(self, scope: Construct, platform: Ec2 | Eks, key: kms.IKey) -> None:
         self.platform = platform
-        role = platform.node_role if isinstance(platform, Eks) else host_role(scope, platform)
+        role = platform.node_role if isinstance(platform, Eks) else job_host_role(scope, platform)
         self.profile = iam.CfnInstanceProfile(scope, "InstanceProfile", roles=[role.role_name])
         template = ec2.CfnLaunchTemplate(
             scope,
             "LaunchTemplate",
             launch_template_data=ec2.CfnLaunchTemplate.LaunchTemplateDataProperty(
-                metadata_options=ec2.CfnLaunchTemplate.MetadataOptionsProperty(
-                    http_endpoint="enabled", http_tokens="required", http_put_response_hop_limit=1
-                ),
-                block_device_mappings=[
-                    ec2.CfnLaunchTemplate.BlockDeviceMappingProperty(
-                        device_name=_ROOT_DEVICE,
-                        ebs=ec2.CfnLaunchTemplate.EbsProperty(
-                            encrypted=True,
-                            kms_key_id=key.key_arn,
-                            volume_type="gp3",
-                            volume_size=platform.volume_size.to_gibibytes(),
-                            delete_on_termination=True,
-                        ),
-                    )
-                ],
+                metadata_options=own_metadata_only(),
+                block_device_mappings=[encrypted_volume(_ROOT_DEVICE, key, platform.volume_size)],
                 monitoring=ec2.CfnLaunchTemplate.MonitoringProperty(enabled=True),
                 user_data=Fn.base64(_NO_METADATA_FOR_TASKS) if isinstance(platform, Ec2) else None,
             ),
@@ -214,28 +203,6 @@ class _Hosts:
             launch_template_id=template.ref,
             # By its number, so that a change of the template renews the instances.
             version=template.attr_latest_version_number,
-        )
-
-
-def allow_volumes(key: kms.IKey, stack: Stack) -> None:
-    """Let EC2 use a key for volumes, for callers of this account: as AWS's own key for volumes lets it.
-
-    The service-linked role of Auto Scaling cannot be named: it may not exist yet, and the policy would be refused.
-    """
-    via = {
-        "StringEquals": {
-            "kms:CallerAccount": stack.account,
-            "kms:ViaService": f"ec2.{stack.region}.{stack.url_suffix}",
-        }
-    }
-    for sid, actions, conditions in (
-        ("Volumes", ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"], via),
-        ("AttachedVolumes", ["kms:CreateGrant"], {**via, "Bool": {"kms:GrantIsForAWSResource": "true"}}),
-    ):
-        key.add_to_resource_policy(
-            iam.PolicyStatement(
-                sid=sid, principals=[iam.AnyPrincipal()], actions=actions, resources=["*"], conditions=conditions
-            )
         )
 
 

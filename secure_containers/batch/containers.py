@@ -75,7 +75,9 @@ def container_properties(
             },
         },
     }
-    volumes = [_file_volume(index, mount) for index, mount in enumerate(container.file_mounts)]
+    volumes = [
+        mount.volume(f"files{index}", file_system="fileSystemId") for index, mount in enumerate(container.file_mounts)
+    ]
     mounts: list[dict[str, Any]] = [
         {"sourceVolume": f"files{index}", "containerPath": mount.path, "readOnly": mount.read_only}
         for index, mount in enumerate(container.file_mounts)
@@ -148,15 +150,4 @@ def pod_properties(container: Container, *, service_account: str) -> dict[str, A
             }
             for index, _ in enumerate(container.scratch)
         ],
-    }
-
-
-def _file_volume(index: int, mount: FileMount) -> dict[str, Any]:
-    return {
-        "name": f"files{index}",
-        "efsVolumeConfiguration": {
-            "fileSystemId": mount.access_point.file_system.file_system_id,
-            "transitEncryption": "ENABLED",
-            "authorizationConfig": {"accessPointId": mount.access_point.access_point_id, "iam": "ENABLED"},
-        },
     }

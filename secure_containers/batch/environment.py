@@ -38,10 +38,10 @@ from secure_containers.batch.watch import JobWatch
 from secure_containers.buckets import access_log_bucket, log_by_bucket_policy, private_bucket
 from secure_containers.ecr import EcrImage
 from secure_containers.errors import invalid
+from secure_containers.keys import own_key
 from secure_containers.network import IMAGE_PULL, PrivateNetwork
-from secure_containers.rules.fargate import SIZES
 from secure_containers.rules.network.services import HOST_SERVICES
-from secure_containers.tasks.checks import DEFAULT_USER
+from secure_containers.tasks.checks import DEFAULT_USER, default_memory
 from secure_containers.tasks.parts import FileMount, SecretField, SecureParameter
 from secure_containers.tasks.permissions import let_mount, let_read, value_from
 from secure_containers.waivers import DefaultsOff, Waiver
@@ -174,12 +174,8 @@ class LeastPrivilegeBatchEnv(Construct):
         self.output_bucket = None
         kept = not off.waived("SC-DEL-01")
         self._removal = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE if kept else RemovalPolicy.DESTROY
-        self.encryption_key = encryption_key or kms.Key(
-            self,
-            "Key",
-            description=f"Encrypts logs, outputs and volumes of {path}",
-            enable_key_rotation=not off.waived("SC-KMS-01"),
-            removal_policy=self._removal,
+        self.encryption_key = encryption_key or own_key(
+            self, f"Encrypts logs, outputs and volumes of {path}", off=off, removal=self._removal
         )
         self.topic = topic or alarm_topic(
             self,
@@ -297,7 +293,7 @@ class LeastPrivilegeBatchEnv(Construct):
         path = f"{where.node.path}/{id}".lstrip("/")
         check_name(f"{self._path}: add_job", id, where, self._timeouts)
         check_scope(f"{self._path}: add_job", where, self)
-        memory_ = memory or _default_memory(self._platform, vcpus)
+        memory_ = memory or default_memory(vcpus, on_fargate=isinstance(self._platform, Fargate))
         given = {"environment": environment or {}, "secrets": secrets or {}, "error_patterns": error_patterns or {}}
         set_already = {**self._network.environment, **self._outputs(id)}
         off = check_job(
@@ -448,10 +444,3 @@ class LeastPrivilegeBatchEnv(Construct):
 
     def _prefix(self, id: str) -> str:
         return f"{self._output_prefix}/{id}/".lstrip("/")
-
-
-def _default_memory(platform: Platform, vcpus: float) -> Size:
-    """Two GiB for each vCPU, or the least that goes with them."""
-    wanted = int(vcpus * 2048) if isinstance(vcpus, int | float) and vcpus > 0 else 2048
-    offered = SIZES.get(vcpus, ()) if isinstance(platform, Fargate) else ()
-    return Size.mebibytes(wanted if not offered or wanted in offered else offered[0])

@@ -25,7 +25,6 @@ from secure_containers.batch.roles import pod_role
 from secure_containers.batch.settings import (
     check_array_size,
     check_grantee,
-    check_schedule,
     check_share,
     service_account_name,
 )
@@ -34,6 +33,7 @@ from secure_containers.errors import invalid
 from secure_containers.grants import grant_apart
 from secure_containers.logs import encrypted_log_group
 from secure_containers.tasks.roles import scheduler_role, task_role
+from secure_containers.tasks.schedules import check_schedule, on_schedule
 from secure_containers.waivers import Waiver, as_found, waive
 
 if TYPE_CHECKING:
@@ -49,8 +49,6 @@ DESCRIBE_ACTIONS: Final = ("batch:DescribeJobs", "batch:ListJobs")
 _PULL_FAILED: Final = "CannotPullContainerError*"
 _RECLAIMED_ON_FARGATE: Final = "Your Spot Task was interrupted*"
 _RECLAIMED_ON_INSTANCES: Final = "Host EC2*"
-_SCHEDULE_AGE: Final = Duration.hours(1)
-_SCHEDULE_TRIES: Final = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -297,24 +295,15 @@ class BatchJob(Construct):
         if parameters:
             job["Parameters"] = dict(parameters)
         stack = Stack.of(self)
-        return scheduler.CfnSchedule(
+        return on_schedule(
             self,
             id,
-            description=f"Submits {self.node.path}"[:512],
-            schedule_expression=schedule.expression_string,
-            schedule_expression_timezone=schedule.time_zone.timezone_name if schedule.time_zone else None,
-            flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
-            target=scheduler.CfnSchedule.TargetProperty(
-                arn=f"arn:{stack.partition}:scheduler:::aws-sdk:batch:submitJob",
-                role_arn=self._scheduler_role().role_arn,
-                input=stack.to_json_string(job),
-                dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(
-                    arn=self._watch.alarms.undelivered.queue_arn
-                ),
-                retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
-                    maximum_event_age_in_seconds=_SCHEDULE_AGE.to_seconds(), maximum_retry_attempts=_SCHEDULE_TRIES
-                ),
-            ),
+            description=f"Submits {self.node.path}",
+            schedule=schedule,
+            undelivered=self._watch.alarms.undelivered,
+            target=f"arn:{stack.partition}:scheduler:::aws-sdk:batch:submitJob",
+            role_arn=self._scheduler_role().role_arn,
+            input=stack.to_json_string(job),
         )
 
     def on_state_change(

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final
 
 from aws_cdk import Fn, Size, Token
 
-from secure_containers.errors import check_list, check_type, invalid
+from secure_containers.errors import check_type, invalid
+from secure_containers.tasks.hosts import check_instance_types, check_volume_size
 from secure_containers.tasks.parts import CpuArchitecture, check_architecture
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 _INSTANCE_TYPE: Final = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)?|default_(x86_64|arm64)|optimal")
 _WITH_GPU: Final = re.compile(r"(p[2-9]|g[3-9])(?!ad)[a-z0-9-]*(\..*)?")
 """Of NVIDIA, for which there is an image."""
-_ON_ARM: Final = re.compile(r"(a1|[a-z]+\d+g[a-z0-9-]*)(\..*)?|default_arm64")
 _NAMESPACE: Final = re.compile(r"(?!default$|kube-)[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _LEAST_VOLUME_GIB: Final = 30
 """What the image of Amazon ECS needs."""
@@ -143,25 +143,18 @@ def instance_types(platform: Ec2 | Eks) -> list[str]:
 
 
 def _check_instances(where: str, platform: Ec2 | Eks) -> None:
-    types, write = platform.instance_types, 'instance_types=["m7i.2xlarge", "c7i"]'
-    check_list(where, "instance_types", types, str, allowed="instance types or families", write=write)
-    known = [each for each in types if not Token.is_unresolved(each)]
-    arm = platform.cpu_architecture is CpuArchitecture.ARM64
-    for each in known:
-        if not _INSTANCE_TYPE.fullmatch(each):
-            raise invalid(where, "instance_types", each, allowed="instance types or families", write=write)
-        if (_ON_ARM.fullmatch(each) is not None) is not arm:
-            other = CpuArchitecture.X86_64 if arm else CpuArchitecture.ARM64
-            allowed = f"types for {platform.cpu_architecture}"
-            write = f"cpu_architecture=CpuArchitecture.{other.name}, if the images are built for it"
-            raise invalid(where, "instance_types", each, allowed=allowed, write=write)
-    without = [each for each in known if not _WITH_GPU.fullmatch(each)]
+    types = platform.instance_types
+    check_instance_types(
+        where,
+        types,
+        platform.cpu_architecture,
+        pattern=_INSTANCE_TYPE,
+        allowed="instance types or families",
+        write='instance_types=["m7i.2xlarge", "c7i"]',
+        argument="cpu_architecture",
+    )
+    without = [each for each in types if not Token.is_unresolved(each) and not _WITH_GPU.fullmatch(each)]
     if platform.gpu and (without or not types):
         allowed = "families with GPUs of NVIDIA only, with gpu=True"
         raise invalid(where, "instance_types", without, allowed=allowed, write='instance_types=["g5"]')
-    write = "volume_size=Size.gibibytes(30)"
-    check_type(where, "volume_size", platform.volume_size, Size, allowed="a size", write=write)
-    gib = platform.volume_size.to_gibibytes()
-    if gib < _LEAST_VOLUME_GIB:
-        allowed = f"{_LEAST_VOLUME_GIB} GiB at least, which the image of the instances needs"
-        raise invalid(where, "volume_size", f"{gib:g} GiB", allowed=allowed, write=write)
+    check_volume_size(where, platform.volume_size, least=_LEAST_VOLUME_GIB)

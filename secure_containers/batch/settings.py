@@ -187,16 +187,6 @@ def check_share(path: str, share: object, shares: Sequence[Share]) -> None:
         raise invalid(path, "share", share, allowed=known, write=f'shares=[Share(identifier="{share}")]')
 
 
-def check_schedule(path: str, id: str, schedule: object, job: Construct) -> None:
-    """Refuse what is no expression of a schedule, and an id that the job has already."""
-    if not hasattr(schedule, "expression_string"):
-        write = 'schedule=ScheduleExpression.cron(hour="2", minute="0")'
-        raise invalid(path, "schedule", schedule, allowed="a ScheduleExpression", write=write)
-    if job.node.try_find_child(id) is not None:
-        allowed = f"an id that nothing in {job.node.path} has"
-        raise invalid(path, "id", id, allowed=allowed, write=f'add_schedule("{id}Schedule", ...)')
-
-
 def check_grantee(path: str, grantee: iam.IGrantable, job: Construct) -> None:
     """Refuse a principal of another account: AWS Batch has no resource policies, so nothing here could let it in; and
     one that no policy can be attached to."""

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from aws_cdk import aws_iam as iam
     from aws_cdk import aws_lambda as lambda_
 
+    from secure_containers.tasks.parts import CpuArchitecture
+
 DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 TAG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 
@@ -33,14 +35,19 @@ class EcrImage:
     """Lets Lambda read the image for functions of the repository's account."""
     let_pull: Callable[[iam.IGrantable], iam.Grant] = field(repr=False, compare=False)
     """Lets a principal pull, as the repository grants it."""
+    architecture: CpuArchitecture | None = field(default=None, kw_only=True)
+    """For what processors it is built, where somebody said so; a task for others then refuses it."""
 
     @classmethod
-    def from_repository(cls, repository: ecr.IRepository, *, digest: str) -> EcrImage:
+    def from_repository(
+        cls, repository: ecr.IRepository, *, digest: str, architecture: CpuArchitecture | None = None
+    ) -> EcrImage:
         """An image of a repository that another construct or stack made.
 
         Args:
             repository: the repository, imported or not. The policy of one in another account has to let this one pull.
             digest: `sha256:` and 64 hexadecimal digits, as `docker push` prints it.
+            architecture: for what processors it is built. Left out, nobody compares.
 
         Raises:
             ValueError: the digest is none.
@@ -57,6 +64,7 @@ class EcrImage:
             by_digest=True,
             admit_functions=lambda: None,
             let_pull=lambda grantee: _let_pull(repository, grantee),
+            architecture=architecture,
         )
 
     def grant_pull(self, grantee: iam.IGrantable) -> iam.Grant:

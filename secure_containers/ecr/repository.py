@@ -30,6 +30,7 @@ from secure_containers.ecr.settings import (
 )
 from secure_containers.ecr.tag_scheme import TagScheme
 from secure_containers.errors import check_list, check_type, invalid
+from secure_containers.tasks.parts import CpuArchitecture
 from secure_containers.waivers import DefaultsOff, Waiver
 
 _LONGEST_DESCRIPTION: Final = 512
@@ -268,12 +269,15 @@ class SecureEcrRepository(Construct):
             accounts=accounts, organizations=organizations, roles=roles, lambda_functions=lambda_functions
         )
 
-    def image(self, *, digest: str | None = None, tag: str | None = None) -> EcrImage:
+    def image(
+        self, *, digest: str | None = None, tag: str | None = None, architecture: CpuArchitecture | None = None
+    ) -> EcrImage:
         """An image for a task, job, service or function; by digest, or by a tag that cannot move.
 
         Args:
             digest: `sha256:` and 64 hexadecimal digits, as `docker push` prints it.
             tag: a tag, in place of a digest. `latest` and tags that may move are refused.
+            architecture: for what processors it is built: a task for others then refuses it. Left out, nobody compares.
 
         Raises:
             ValueError: neither or both are given, the digest or tag is none, or the tag may move.
@@ -287,7 +291,7 @@ class SecureEcrRepository(Construct):
         if digest is not None:
             if not Token.is_unresolved(digest) and not DIGEST.fullmatch(digest):
                 raise invalid(path, "image(digest)", digest, allowed="sha256: and 64 hexadecimal digits", write=write)
-            return self._image(digest, by_digest=True)
+            return self._image(digest, by_digest=True, architecture=architecture)
         assert tag is not None
         if not Token.is_unresolved(tag):
             if not TAG.fullmatch(tag):
@@ -308,7 +312,7 @@ class SecureEcrRepository(Construct):
                 allowed="a tag that is known at synthesis, since some tags here may move",
                 write=write,
             )
-        return self._image(tag, by_digest=False)
+        return self._image(tag, by_digest=False, architecture=architecture)
 
     def on_image_pushed(
         self, id: str, *, target: events.IRuleTarget | None = None, tag_prefixes: Sequence[str] = ()
@@ -402,13 +406,14 @@ class SecureEcrRepository(Construct):
             statistic=statistic,
         )
 
-    def _image(self, reference: str, *, by_digest: bool) -> EcrImage:
+    def _image(self, reference: str, *, by_digest: bool, architecture: CpuArchitecture | None) -> EcrImage:
         return EcrImage(
             self.repository,
             reference,
             by_digest=by_digest,
             admit_functions=self._admit_functions,
             let_pull=self.grant_pull,
+            architecture=architecture,
         )
 
     def _grant(self, grantee: iam.IGrantable, actions: Sequence[str], *, login: bool) -> iam.Grant:

@@ -4,6 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
+from secure_containers.rules.app_runner import (
+    aws_owned_app_runner_encryption,
+    public_app_runner_service,
+    unbounded_app_runner_scaling,
+    unchecked_app_runner_service,
+    unrouted_app_runner_egress,
+    unwatched_app_runner_service,
+)
+from secure_containers.rules.app_runner_deployment import movable_app_runner_image, undeployable_app_runner
+from secure_containers.rules.app_runner_roles import broad_app_runner_role
 from secure_containers.rules.audit import (
     incomplete_trail,
     second_of_its_kind,
@@ -45,6 +55,35 @@ from secure_containers.rules.ecr import (
     unbounded_images,
     unscanned_images,
     untagged_repository,
+)
+from secure_containers.rules.ecs_clusters import unaudited_exec, unhardened_container_hosts, unwatched_cluster
+from secure_containers.rules.ecs_deployment import undeployable_service
+from secure_containers.rules.ecs_roles import shared_task_role
+from secure_containers.rules.ecs_services import (
+    fixed_task_count,
+    pinned_platform,
+    single_task,
+    unbounded_tasks,
+    unchecked_service,
+    unguarded_deployment,
+)
+from secure_containers.rules.ecs_tasks import (
+    kept_capabilities,
+    movable_container_image,
+    open_task_file_system,
+    privileged_container,
+    root_container,
+    shared_host_namespace,
+    unlogged_container,
+    writable_container_root,
+)
+from secure_containers.rules.elb import (
+    plaintext_targets,
+    smuggled_requests,
+    unchecked_targets,
+    unlogged_requests,
+    unprotected_load_balancer,
+    weak_tls_policy,
 )
 from secure_containers.rules.engine import ENGINE_RULES, Controls, Finding, Kind, Report, Rule, Severity, evaluate
 from secure_containers.rules.environment import secret_in_environment
@@ -108,6 +147,12 @@ RULES: Final[tuple[Rule, ...]] = (
     permissions_to_users,
     plaintext_requests,
     plaintext_endpoint,
+    weak_tls_policy,
+    plaintext_targets,
+    unlogged_requests,
+    unprotected_load_balancer,
+    smuggled_requests,
+    unchecked_targets,
     unreachable_service,
     unproven_reachability,
     internet_egress,
@@ -149,6 +194,34 @@ RULES: Final[tuple[Rule, ...]] = (
     unwatched_jobs,
     confusable_job_role,
     open_file_system,
+    privileged_container,
+    shared_host_namespace,
+    root_container,
+    writable_container_root,
+    movable_container_image,
+    kept_capabilities,
+    unlogged_container,
+    shared_task_role,
+    unchecked_service,
+    unguarded_deployment,
+    unaudited_exec,
+    unwatched_cluster,
+    single_task,
+    unbounded_tasks,
+    pinned_platform,
+    unhardened_container_hosts,
+    open_task_file_system,
+    undeployable_service,
+    fixed_task_count,
+    public_app_runner_service,
+    unrouted_app_runner_egress,
+    aws_owned_app_runner_encryption,
+    unbounded_app_runner_scaling,
+    unwatched_app_runner_service,
+    unchecked_app_runner_service,
+    broad_app_runner_role,
+    movable_app_runner_image,
+    undeployable_app_runner,
     undelivered_events,
     forgotten_failures,
     unwatched_dead_letters,

@@ -8,21 +8,24 @@ from typing import Final
 from secure_containers.rules.batch_model import ENVIRONMENT, QUEUE, Order, orders, platform
 from secure_containers.rules.engine import Controls, Observations, Severity, resource_rule, template_rule
 from secure_containers.rules.event_model import RULE, is_default, names, takes, unless_done
+from secure_containers.rules.host_checks import (
+    LAUNCH_TEMPLATE,
+    launch_templates,
+    launch_templates_in,
+    no_key_pair,
+    unhardened,
+)
 from secure_containers.rules.template import (
     Resource,
     Template,
     Value,
     Verdict,
     World,
-    bounds,
-    is_told,
-    is_true,
     settled,
     surely,
     where,
 )
 
-_LAUNCH_TEMPLATE: Final = "AWS::EC2::LaunchTemplate"
 _CAPACITY: Final = ("ManagedInstancesProvider", "InstanceLaunchTemplate", "CapacityOptionType")
 
 
@@ -172,7 +175,7 @@ def _priorities(world: World) -> Mapping[Resource, list[int]]:
 
 @template_rule(
     "SC-BAT-12",
-    types=(ENVIRONMENT, _LAUNCH_TEMPLATE),
+    types=(ENVIRONMENT, LAUNCH_TEMPLATE),
     guidelines=("ecs-launch-types", "encryption-at-rest"),
     controls=Controls(
         fsbp=("EC2.170", "EC2.181"),
@@ -234,44 +237,24 @@ def unhardened_hosts(template: Template) -> Observations:
                 yield type_.undecided("does it start instances?")
             elif platform(type_) == "instances":
                 for resources in type_.beside("ComputeResources"):
-                    yield from _no_key_pair(resources.get("Ec2KeyPair"))
+                    yield from no_key_pair(resources.get("Ec2KeyPair"))
                     yield from _launch_templates(resources)
     limits = template.world.once(_hop_limits)
-    for hosts in template.of_type(_LAUNCH_TEMPLATE):
+    for hosts in template.of_type(LAUNCH_TEMPLATE):
         if hosts in limits:
-            yield from _unhardened(hosts, limits[hosts])
+            yield from unhardened(hosts, limits[hosts])
 
 
 def _launch_templates(resources: Value) -> Observations:
     """What is wrong with how a compute environment names its launch templates."""
     for launch in resources.get("LaunchTemplate"):
-        names = list(_named(launch))
+        names = launch_templates_in(launch)
         if launch.unknown or not names:
             yield launch.violates("there is no launch template", about="LaunchTemplate")
             continue
         for name in names:
-            if not _launch_template(name):
+            if not launch_templates(name):
                 yield name.undecided("how does the launch template set up its instances?")
-
-
-def _named(launch: Value) -> Iterator[Value]:
-    """The ids and names of a launch template and of those that override it for some types of instances."""
-    overrides = [each for values in launch.get("Overrides") for each in values.items()]
-    for each in (launch, *overrides):
-        for key in ("LaunchTemplateId", "LaunchTemplateName"):
-            yield from (value for value in each.get(key) if not value.absent)
-
-
-def _launch_template(name: Value) -> list[Resource]:
-    """The launch templates that a value names, by reference or by the name that they give themselves."""
-    world = name.resource.template.world
-    places = world.locate(name)
-    found = [place for place in places if isinstance(place, Resource) and place.type == _LAUNCH_TEMPLATE]
-    return found or [
-        hosts
-        for hosts in world.of_type(_LAUNCH_TEMPLATE)
-        if any(is_told(own) and own.text in places for own in hosts.get("LaunchTemplateName"))
-    ]
 
 
 def _hop_limits(world: World) -> Mapping[Resource, int]:
@@ -280,40 +263,10 @@ def _hop_limits(world: World) -> Mapping[Resource, int]:
     for environment in world.of_type(ENVIRONMENT):
         limit = 1 if any(value.absent for value in environment.get("EksConfiguration")) else 2
         for launch in environment.get("ComputeResources", "LaunchTemplate"):
-            for name in _named(launch):
-                for hosts in _launch_template(name):
+            for name in launch_templates_in(launch):
+                for hosts in launch_templates(name):
                     found[hosts] = min(limit, found.get(hosts, limit))
     return found
-
-
-def _unhardened(hosts: Resource, hop_limit: int) -> Observations:
-    for tokens in hosts.get("LaunchTemplateData", "MetadataOptions", "HttpTokens"):
-        if tokens.text != "required":
-            message = f"HttpTokens is {tokens.text or 'not set, so that the image decides'}"
-            yield tokens.violates(message, about="HttpTokens")
-    for hops in hosts.get("LaunchTemplateData", "MetadataOptions", "HttpPutResponseHopLimit"):
-        if not bounds(hops)[1] <= hop_limit:
-            message = f"HttpPutResponseHopLimit is {hops.text or 'not set, so that the image decides'}, not {hop_limit}"
-            yield hops.violates(message, about="HttpPutResponseHopLimit")
-    for mappings in hosts.get("LaunchTemplateData", "BlockDeviceMappings"):
-        volumes = [volume for each in mappings.items() for volume in each.get("Ebs") if not volume.absent]
-        if not hosts.template.always([volume.given for volume in volumes], mappings.given):
-            yield mappings.violates("BlockDeviceMappings set up no volume", about="BlockDeviceMappings")
-        for volume in volumes:
-            for encrypted in volume.get("Encrypted"):
-                if not is_true(encrypted.data):
-                    message = f"Encrypted is {encrypted.text or 'not set, so that the image decides'}"
-                    yield encrypted.violates(message, about="BlockDeviceMappings")
-    yield from _no_key_pair(hosts.get("LaunchTemplateData", "KeyName"))
-
-
-def _no_key_pair(names: list[Value]) -> Observations:
-    for name in names:
-        about = name.path.rpartition(".")[2]
-        if name.may_be(""):
-            yield name.undecided("is there a key pair?")
-        elif name.text:
-            yield name.resource.violates(f"the instances take the key pair {name.text}", at=name.path, about=about)
 
 
 @resource_rule("SC-BAT-14", types=(ENVIRONMENT,), guidelines=("deployable-templates",), severity=Severity.WARNING)

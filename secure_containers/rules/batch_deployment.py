@@ -10,9 +10,7 @@ from secure_containers.rules.batch_model import (
     DEFINITION,
     ENVIRONMENT,
     QUEUE,
-    Form,
     Order,
-    Task,
     orders,
     platform,
     tasks_where,
@@ -20,14 +18,14 @@ from secure_containers.rules.batch_model import (
 from secure_containers.rules.engine import Observations, resource_rule
 from secure_containers.rules.fargate import EPHEMERAL_GIB, SIZES, memory_for
 from secure_containers.rules.intrinsics import MOST_VARIANTS, Given
+from secure_containers.rules.task_checks import outside, privileged_on_fargate
+from secure_containers.rules.task_model import Form, Task
 from secure_containers.rules.template import (
-    Observation,
     Resource,
     Value,
     bounds,
     is_left_out,
     is_told,
-    is_true,
     where,
 )
 
@@ -97,9 +95,9 @@ def undeployable_batch(resource: Resource) -> Observations:
 
 def _definition(definition: Resource) -> Observations:
     for seconds in definition.get("Timeout", "AttemptDurationSeconds"):
-        yield from _outside(seconds, (_SHORTEST_TIMEOUT, float("inf")), "a timeout in seconds")
+        yield from outside(seconds, (_SHORTEST_TIMEOUT, float("inf")), "a timeout in seconds that Batch takes")
     for attempts in definition.get("RetryStrategy", "Attempts"):
-        yield from _outside(attempts, (1, _MOST_ATTEMPTS), "a number of attempts")
+        yield from outside(attempts, (1, _MOST_ATTEMPTS), "a number of attempts that Batch takes")
     for exits in definition.get("RetryStrategy", "EvaluateOnExit"):
         if _entries(exits) > _MOST_EXITS:
             yield exits.violates(f"EvaluateOnExit has {_entries(exits)} entries: {_MOST_EXITS} at most")
@@ -129,7 +127,7 @@ def _task_on_fargate(task: Task) -> Observations:
         if is_left_out(role):
             yield role.violates("jobs on Fargate need an execution role")
     for size in task.value.get("EphemeralStorage", "SizeInGiB"):
-        yield from _outside(size, EPHEMERAL_GIB, "a size in GiB")
+        yield from outside(size, EPHEMERAL_GIB, "a size in GiB that Batch takes")
     requirements = [each for container in task.containers for each in _requirements(container.value)]
     unknown = next((type_ for type_, _ in requirements if type_.unknown), None)
     for container in task.containers:
@@ -145,9 +143,7 @@ def _task_on_fargate(task: Task) -> Observations:
 
 
 def _container_on_fargate(container: Value) -> Observations:
-    for privileged in container.get("Privileged"):
-        if privileged.unknown or is_true(privileged.data):
-            yield privileged.violates("containers on Fargate cannot be privileged")
+    yield from privileged_on_fargate(container)
     for name in ("Vcpus", "Memory"):
         for value in container.get(name):
             if not value.absent:
@@ -258,17 +254,6 @@ def _environment(environment: Resource) -> Observations:
             for types in type_.beside("ComputeResources", "InstanceTypes"):
                 if not any(True for _ in types.items()):
                     yield types.violates("InstanceTypes is not set: name types, families or optimal")
-
-
-def _outside(value: Value, allowed: tuple[float, float], what: str) -> Observations:
-    least, most = bounds(value)
-    if not (value.absent or (allowed[0] <= least and most <= allowed[1])):
-        limits = f"{allowed[0]:g} to {allowed[1]:g}" if allowed[1] < float("inf") else f"{allowed[0]:g} at least"
-        yield _refused(value, f"{value.text} is not {what} that Batch takes: {limits}")
-
-
-def _refused(value: Value, message: str) -> Observation:
-    return value.violates(message) if is_told(value) else value.undecided(message)
 
 
 def _entries(listed: Value) -> int:

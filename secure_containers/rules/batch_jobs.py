@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
-from secure_containers.rules.batch_model import DEFINITION, Form, containers, tasks
+from secure_containers.rules.batch_model import DEFINITION, containers, tasks
 from secure_containers.rules.engine import Observations, resource_rule
-from secure_containers.rules.intrinsics import placeholders
-from secure_containers.rules.partitions import PLACEHOLDER
-from secure_containers.rules.template import Resource, Value, is_left_out, is_true, where
+from secure_containers.rules.task_checks import (
+    movable_image_of,
+    parts_of_the_host,
+    rights_of_the_host,
+    root,
+    writable_root,
+)
+from secure_containers.rules.task_model import Form
+from secure_containers.rules.template import Resource, is_left_out, where
 
-_REPOSITORIES: Final = frozenset({"AWS::ECR::Repository", "AWS::ECR::PublicRepository"})
 _DEFAULT_LOGS: Final = "/aws/batch/job"
-_DYNAMIC_REFERENCE: Final = re.compile(r"\{\{resolve:[^{}]*\}\}")
 
 
 @resource_rule("SC-BAT-01", types=(DEFINITION,), guidelines=("minimal-containers",))
@@ -51,14 +54,7 @@ def privileged_job(definition: Resource) -> Observations:
     ```
     """
     for container in containers(definition):
-        is_pods = container.form is Form.POD
-        for name in ("Privileged", "AllowPrivilegeEscalation") if is_pods else ("Privileged",):
-            for value in container.security(name):
-                if value.unknown or is_true(value.data):
-                    yield value.violates(f"{name} is true")
-        for devices in () if is_pods else container.value.get("LinuxParameters", "Devices"):
-            for device in devices.items():
-                yield device.violates("the container gets a device of its host")
+        yield from rights_of_the_host(container)
 
 
 @resource_rule("SC-BAT-02", types=(DEFINITION,), guidelines=("minimal-containers", "narrow-security-groups"))
@@ -102,18 +98,7 @@ def shared_host(definition: Resource) -> Observations:
     ```
     """
     for task in tasks(definition):
-        for name in ("IpcMode", "PidMode") if task.form is Form.TASK else ():
-            for mode in task.value.get(name):
-                if mode.unknown or mode.text == "host":
-                    yield mode.violates(f"{name} is host")
-        for network in task.value.get("HostNetwork") if task.form is Form.POD else ():
-            if network.text.lower() != "false":
-                yield network.violates(f"HostNetwork is {network.text or 'not set, which means true'}")
-        for volume in task.volumes:
-            paths = [volume.get("HostPath")] if task.form is Form.POD else [volume.get("Host", "SourcePath")]
-            for path in (each for found in paths for each in found):
-                if path.data:
-                    yield path.violates("the volume is a path of the host")
+        yield from parts_of_the_host(task)
 
 
 @resource_rule("SC-BAT-03", types=(DEFINITION,), guidelines=("minimal-containers",))
@@ -151,27 +136,7 @@ def root_user(definition: Resource) -> Observations:
     ```
     """
     for container in containers(definition):
-        if container.form is Form.POD:
-            yield from _root_in_a_pod(container.value)
-            continue
-        for user in container.value.get("User"):
-            name = PLACEHOLDER.sub("$", user.text).partition(":")[0]
-            if "$" in name:
-                yield user.undecided("is it root?")
-            elif name == "root" or not name.strip("0"):
-                yield user.violates(f"User is {user.text or 'not set, so that the image decides'}")
-
-
-def _root_in_a_pod(container: Value) -> Observations:
-    for user in container.get("SecurityContext", "RunAsUser"):
-        if not user.unknown and user.text.strip("0"):
-            continue
-        for other in where(container, user).get("SecurityContext", "RunAsNonRoot"):
-            if not is_true(other.data):
-                place = user if user.unknown else other
-                yield place.violates(
-                    f"RunAsUser is {user.text or 'not set, so that the image decides'}, and RunAsNonRoot is not true"
-                )
+        yield from root(container)
 
 
 @resource_rule("SC-BAT-04", types=(DEFINITION,), guidelines=("minimal-containers",))
@@ -210,10 +175,7 @@ def writable_root_filesystem(definition: Resource) -> Observations:
     ```
     """
     for container in containers(definition):
-        name = "ReadOnlyRootFilesystem" if container.form is Form.POD else "ReadonlyRootFilesystem"
-        for value in container.security(name):
-            if not is_true(value.data):
-                yield value.violates(f"{name} is {value.text or 'not set, which means false'}")
+        yield from writable_root(container)
 
 
 @resource_rule("SC-BAT-05", types=(DEFINITION,), guidelines=("minimal-containers",))
@@ -251,39 +213,7 @@ def movable_image(definition: Resource) -> Observations:
     ```
     """
     for container in containers(definition):
-        for image in container.value.get("Image"):
-            if not image.absent:
-                yield from _movable(definition, image)
-
-
-def _movable(definition: Resource, image: Value) -> Observations:
-    for each in definition.template.world.follow(image):
-        reference = "$" if each.unknown else PLACEHOLDER.sub("$", _DYNAMIC_REFERENCE.sub("$", each.text))
-        name, colon, tag = reference.rpartition("/")[2].partition(":")
-        if "@" in name:
-            continue
-        if not colon and name.endswith("$") and not _ends_in_a_repository(each):
-            yield image.undecided("which tag or digest?")
-        elif not colon:
-            yield definition.violates(f"the image has no tag and no digest: {image.text}", at=image.path)
-        elif "$" in tag and _could_be_latest(tag):
-            yield image.undecided("is the tag latest?")
-        elif tag == "latest":
-            yield definition.violates(f"the image's tag is latest: {image.text}", at=image.path)
-
-
-def _ends_in_a_repository(image: Value) -> bool:
-    """Whether what stands last is the name or the address of a repository, which brings no tag."""
-    name = list(placeholders(image.text))[-1:] or [""]
-    given = image.resource.template.world.named_output(name[0])
-    home, text = (given.resource.template, given.text) if given else (image.resource.template, f"${{{name[0]}}}")
-    named = [home.resources.get(each.partition(".")[0]) for each in placeholders(text)]
-    return bool(named) and named[-1] is not None and named[-1].type in _REPOSITORIES
-
-
-def _could_be_latest(tag: str) -> bool:
-    """Whether a tag with unknown parts leaves room for `latest`."""
-    return re.fullmatch(".*".join(map(re.escape, tag.split("$"))), "latest") is not None
+        yield from movable_image_of(container)
 
 
 @resource_rule("SC-BAT-06", types=(DEFINITION,), guidelines=("batch-logs-and-alarms",))

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Final
 
-from secure_containers.rules.batch_model import DEFINITION, ENVIRONMENT, ROLE, Form, identities, named_resources, tasks
+from secure_containers.rules.batch_model import DEFINITION, ENVIRONMENT, tasks
+from secure_containers.rules.ecs_model import EXPRESS, TASK_DEFINITION
 from secure_containers.rules.engine import Observations, template_rule
 from secure_containers.rules.partitions import arn_parts
 from secure_containers.rules.policies import PolicyKind, Unreadable, narrows, statements_of
-from secure_containers.rules.template import Observation, Place, Resource, Template, Value, World
+from secure_containers.rules.task_model import ROLE, Form, named_resources
+from secure_containers.rules.task_roles import (
+    about_policy,
+    made_for_everybody,
+    policies_of_aws,
+    shared_role,
+    uses,
+    uses_of,
+)
+from secure_containers.rules.template import Place, Resource, Template, Value, World
 
-_AWS_POLICY: Final = re.compile(r":iam::aws:policy/(?:.*/)?([^/]+)$")
 _SESSIONS: Final = "AmazonSSMManagedInstanceCore"
 _PROFILE: Final = "AWS::IAM::InstanceProfile"
 _INSTANCE_ROLES: Final = (
@@ -21,21 +29,6 @@ _INSTANCE_ROLES: Final = (
     ("ManagedInstancesProvider", "InstanceLaunchTemplate", "Ec2InstanceProfileArn"),
 )
 _TASK_SERVICES: Final = re.compile(r"(?:ecs-tasks|pods\.eks)\..+")
-
-
-@dataclass(frozen=True, slots=True)
-class _Use:
-    """That a definition names a role, and as what."""
-
-    definition: Resource
-    value: Value
-    kind: str
-
-    def shares_with(self, other: _Use) -> bool:
-        """Whether a job has by this what it should not share with `other`, in some deployment."""
-        shared = other.definition is not self.definition or other.kind != self.kind
-        apart = other.definition.template is self.definition.template and not self.value.meets(other.value)
-        return self.kind == "job" and shared and not apart
 
 
 @template_rule("SC-BAT-08", types=(DEFINITION, ROLE), guidelines=("batch-job-roles", "least-privilege"))
@@ -93,29 +86,16 @@ def shared_job_role(template: Template) -> Observations:
                 Condition: {StringEquals: {'aws:SourceAccount': !Ref 'AWS::AccountId'}}
     ```
     """
-    uses = template.world.once(_uses)
     for definition in template.of_type(DEFINITION):
-        for use in _uses_of(definition):
-            yield from _shared(use, uses)
+        for use in uses_of(definition):
+            yield from shared_role(use, lambda _, other: other.bearer.type == DEFINITION)
         for task in tasks(definition):
             if task.value.unknown and task.form is not Form.POD:
                 yield task.value.undecided("whose roles has it?")
+    named = template.world.once(uses)
     for role in template.of_type(ROLE):
-        if (None, role) in uses:
-            for value, name in _policies_of_aws(role):
-                message = f"the role of a job has {name}, which is made for all jobs of everybody"
-                yield _found(value, name, message)
-
-
-def _shared(use: _Use, uses: Mapping[tuple[Template | None, Place], list[_Use]]) -> Observations:
-    world = use.definition.template.world
-    named = list(identities(world, use.value))
-    other = next((each for identity in named for each in uses[identity] if use.shares_with(each)), None)
-    if other is not None:
-        message = f"the job role is the {other.kind} role of {other.definition.logical_id} too"
-        yield use.definition.violates(message, at=use.value.path)
-    elif use.value.unknown and not any(True for _ in named_resources(world, [use.value])):
-        yield use.value.undecided("whose role is it, and what may it do?")
+        if any(use.bearer.type == DEFINITION for use in named.get((None, role), ())):
+            yield from made_for_everybody(role, "job")
 
 
 @template_rule("SC-BAT-13", types=(ENVIRONMENT, ROLE), guidelines=("batch-job-roles", "least-privilege"))
@@ -186,9 +166,9 @@ def broad_instance_role(template: Template) -> Observations:
                 yield value.undecided("which policies has the role of the instances?")
     for role in template.of_type(ROLE):
         if role in template.world.once(_roles_of_instances):
-            for value, name in _policies_of_aws(role):
+            for value, name in policies_of_aws(role):
                 if name != _SESSIONS:
-                    yield _found(value, name, f"the role of the instances has AWS's policy {name}")
+                    yield about_policy(value, name, f"the role of the instances has AWS's policy {name}")
 
 
 @template_rule("SC-BAT-17", types=(ROLE,), guidelines=("batch-job-roles", "ecs-task-roles"))
@@ -269,25 +249,6 @@ def _names_an_account(text: str) -> bool:
     return bool(account) and not set("*?") & set(account)
 
 
-def _uses(world: World) -> Mapping[tuple[Template | None, Place], list[_Use]]:
-    """The definitions that name each role."""
-    found: dict[tuple[Template | None, Place], list[_Use]] = {}
-    for definition in world.of_type(DEFINITION):
-        for use in _uses_of(definition):
-            for identity in identities(world, use.value):
-                found.setdefault(identity, []).append(use)
-    return found
-
-
-def _uses_of(definition: Resource) -> Iterator[_Use]:
-    for task in tasks(definition):
-        if task.value.unknown:
-            continue  # its roles are not one and the same because neither is told
-        for kind, values in (("job", task.job_roles), ("execution", task.execution_roles)):
-            for value in values:
-                yield _Use(definition, value, kind)
-
-
 def _instance_roles(environment: Resource) -> Iterator[Value]:
     for path in _INSTANCE_ROLES:
         yield from environment.get("ComputeResources", *path)
@@ -315,28 +276,7 @@ def _roles_of_instances(world: World) -> frozenset[Resource]:
 
 def _roles_of_tasks(world: World) -> frozenset[Resource]:
     """The roles of jobs, of ECS's tasks and of pods."""
-    named = [use.value for definition in world.of_type(DEFINITION) for use in _uses_of(definition)]
-    for task in world.of_type("AWS::ECS::TaskDefinition"):
-        named += [*task.get("TaskRoleArn"), *task.get("ExecutionRoleArn")]
+    named = [use.value for bearer in world.of_type(DEFINITION, TASK_DEFINITION, EXPRESS) for use in uses_of(bearer)]
     for association in world.of_type("AWS::EKS::PodIdentityAssociation"):
         named += association.get("RoleArn")
     return frozenset(named_resources(world, named))
-
-
-def _policies_of_aws(role: Resource) -> Iterator[tuple[Value, str]]:
-    """AWS's managed policies of a role by their names, and without a name what may be one."""
-    world = role.template.world
-    for arns in role.get("ManagedPolicyArns"):
-        for arn in arns.items():
-            for place in world.locate(arn):
-                name = _AWS_POLICY.search(place) if isinstance(place, str) else None
-                if name:
-                    yield arn, name[1]
-                elif isinstance(place, str) and arn.unknown:
-                    yield arn, ""
-
-
-def _found(value: Value, name: str, message: str) -> Observation:
-    if not name:
-        return value.undecided("whose policy is it?")
-    return value.resource.violates(message, at=value.path, about=name)

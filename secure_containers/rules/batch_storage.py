@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from secure_containers.rules.batch_model import DEFINITION, tasks
 from secure_containers.rules.engine import Observations, resource_rule
-from secure_containers.rules.template import Resource, is_left_out
+from secure_containers.rules.task_checks import open_mounts
+from secure_containers.rules.template import Resource
 
 
 @resource_rule("SC-BAT-18", types=(DEFINITION,), guidelines=("tls-everywhere", "batch-job-roles"))
@@ -55,14 +56,4 @@ def open_file_system(definition: Resource) -> Observations:
     ```
     """
     for task in tasks(definition):
-        for volume in task.volumes:
-            for mounted in volume.get("EfsVolumeConfiguration"):
-                if mounted.absent:
-                    continue
-                for path in (("TransitEncryption",), ("AuthorizationConfig", "Iam")):
-                    for value in mounted.get(*path):
-                        if value.text != "ENABLED":
-                            yield value.violates(f"{path[-1]} is {value.text or 'not set'}", about=path[-1])
-                for point in mounted.get("AuthorizationConfig", "AccessPointId"):
-                    if is_left_out(point):
-                        yield point.violates("AccessPointId is not set", about="AccessPointId")
+        yield from open_mounts(task)

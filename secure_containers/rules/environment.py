@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from secure_containers.rules.batch_model import DEFINITION, containers
+from secure_containers.rules import batch_model, ecs_model
 from secure_containers.rules.contents import contents
 from secure_containers.rules.credentials import credential_in
 from secure_containers.rules.engine import Controls, Observations, resource_rule
@@ -13,7 +13,7 @@ from secure_containers.rules.intrinsics import placeholders
 from secure_containers.rules.template import Resource, Template, Value
 
 _FUNCTIONS: Final = ("AWS::Lambda::Function", "AWS::Serverless::Function")
-_TASK: Final = "AWS::ECS::TaskDefinition"
+_ECS: Final = (ecs_model.TASK_DEFINITION, ecs_model.EXPRESS)
 _APP_RUNNER: Final = "AWS::AppRunner::Service"
 _APP_RUNNER_VARIABLES: Final = (
     ("ImageRepository", "ImageConfiguration"),
@@ -23,7 +23,7 @@ _APP_RUNNER_VARIABLES: Final = (
 
 @resource_rule(
     "SC-TXT-03",
-    types=(DEFINITION, _TASK, *_FUNCTIONS, _APP_RUNNER),
+    types=(batch_model.DEFINITION, *_ECS, *_FUNCTIONS, _APP_RUNNER),
     guidelines=("ecs-task-roles", "signed-requests-temporary-credentials"),
     controls=Controls(
         fsbp=("ECS.8",),
@@ -98,13 +98,10 @@ def _mapped(function: Resource) -> Observations:
 
 def _lists(resource: Resource) -> Iterator[Value]:
     """The lists of variables of all containers of a resource."""
-    if resource.type == DEFINITION:
-        for container in containers(resource):
+    if resource.type in (batch_model.DEFINITION, *_ECS):
+        model = batch_model if resource.type == batch_model.DEFINITION else ecs_model
+        for container in model.containers(resource):
             yield from container.value.get(container.environment)
-    elif resource.type == _TASK:
-        for definitions in resource.get("ContainerDefinitions"):
-            for definition in definitions.items():
-                yield from definition.get("Environment")
     else:
         for path in _APP_RUNNER_VARIABLES:
             yield from resource.get("SourceConfiguration", *path, "RuntimeEnvironmentVariables")

@@ -5,6 +5,7 @@ Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-task
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -23,6 +24,22 @@ SIZES: Final[Mapping[float, tuple[int, ...]]] = {
 """The memory, in MiB, that there is for each number of vCPUs."""
 EPHEMERAL_GIB: Final = (21, 200)
 """The least and the most of ephemeral storage that can be asked for; without asking there are 20 GiB."""
+
+
+_CPU: Final = re.compile(r"(\d*\.?\d+)\s*(vcpu)?", re.IGNORECASE)
+_MEMORY: Final = re.compile(r"(\d*\.?\d+)\s*(gb)?", re.IGNORECASE)
+
+
+def vcpus_of(text: str) -> float | None:
+    """The vCPUs that Amazon ECS reads from a text: `1024`, which are units, or `1 vCPU`."""
+    found = _CPU.fullmatch(text.strip())
+    return float(found[1]) / (1 if found[2] else 1024) if found else None
+
+
+def mebibytes_of(text: str) -> float | None:
+    """The MiB that Amazon ECS reads from a text: `2048`, or `2 GB`."""
+    found = _MEMORY.fullmatch(text.strip())
+    return float(found[1]) * (_GIB if found[2] else 1) if found else None
 
 
 def memory_for(vcpus: float) -> str:

@@ -14,12 +14,15 @@ from secure_containers.rules.template import Place, Template, World
 WORKLOADS: Final = (
     "AWS::ECS::Service",
     "AWS::ECS::TaskSet",
+    "AWS::ECS::ExpressGatewayService",
+    "AWS::AppRunner::Service",
     "AWS::Events::Rule",
     "AWS::Scheduler::Schedule",
     "AWS::Batch::ComputeEnvironment",
     "AWS::Lambda::Function",
     "AWS::Serverless::Function",
 )
+_CALLERS: Final = (*WORKLOADS, "AWS::ElasticLoadBalancingV2::LoadBalancer")
 _NETWORK_CONTROLS: Final = ("AC-21", "AC-3", "AC-3(7)", "AC-4", "AC-4(21)", "AC-6", "SC-7", "SC-7(11)", "SC-7(16)")
 _EC2_CONTROLS: Final = "https://docs.aws.amazon.com/securityhub/latest/userguide/ec2-controls.html"
 
@@ -29,18 +32,21 @@ def _of(template: Template) -> Sequence[Judged]:
     return template.world.once(judged_by_template).get(template, [])
 
 
-@template_rule("SC-NET-01", types=WORKLOADS, guidelines=("private-registry-access", "private-subnets"))
+@template_rule("SC-NET-01", types=_CALLERS, guidelines=("private-registry-access", "private-subnets"))
 def unreachable_service(template: Template) -> Observations:
     """A workload cannot reach something that it needs.
 
     ## Why
     A task in a private network that cannot pull its image, write its logs or read its secrets does not fail: it hangs,
-    PENDING or RUNNABLE, and its message seldom names the piece that is missing. All the pieces stand in the template:
-    names, routes, endpoints and their policies, security groups both ways, network ACLs.
+    PENDING or RUNNABLE, and its message seldom names the piece that is missing. One that its load balancer cannot reach
+    never gets healthy, and is replaced for ever. All the pieces stand in the template: names, routes, endpoints and
+    their policies, security groups both ways, network ACLs.
 
     What a workload needs is what it pulls, logs and reads before it starts, what its role may call and what its
-    environment names. Judged are Fargate services, scheduled Fargate tasks, Batch compute environments with the job
-    definitions of their platform, and functions in a VPC.
+    environment names; what App Runner itself pulls, logs and fetches does not go through the VPC. Judged are Fargate
+    services, scheduled Fargate tasks, services of ECS Express Mode and of App Runner, Batch compute environments with
+    the job definitions of their platform, and functions in a VPC. A load balancer has to reach the services in its
+    target groups, on their ports and that of the health check.
 
     ## Fix
     Add the piece that the finding names; `PrivateNetwork.require` adds the endpoint, its policy and both sides of the
@@ -122,7 +128,7 @@ def unreachable_service(template: Template) -> Observations:
 
 @template_rule(
     "SC-NET-02",
-    types=(*WORKLOADS, "AWS::ECS::TaskDefinition"),
+    types=(*_CALLERS, "AWS::ECS::TaskDefinition"),
     guidelines=("private-registry-access",),
     severity=Severity.WARNING,
 )
@@ -273,7 +279,7 @@ def internet_ingress(template: Template) -> Observations:
     """A workload can be reached from the internet.
 
     ## Why
-    Everybody can try the workload's every weakness, all day.
+    Everybody can try the workload's every weakness, all day. That a service of App Runner is public is SC-APR-01.
 
     ## Fix
     Place it in private subnets without a public address, behind an internal load balancer, with a security group that

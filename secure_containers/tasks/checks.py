@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
-from aws_cdk import Size, Token
+from aws_cdk import Size, Stack, Token
 
 from secure_containers.ecr import EcrImage
 from secure_containers.errors import check_type, invalid
@@ -20,6 +20,7 @@ DEFAULT_USER: Final = "65532:65532"
 _TOKEN: Final = -1e100
 """Below this a number is a token, as the CDK encodes it."""
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+_ARN: Final = re.compile(r"arn:[^:]+:[^:]+:(?P<region>[^:]*):(?P<account>\d{12}):.+")
 _USER: Final = re.compile(r"[a-z_][a-z0-9_-]*(:[a-z_][a-z0-9_-]*)?|\d+(:\d+)?")
 _ROOT: Final = re.compile(r"(root|0+)(:.*)?")
 
@@ -36,12 +37,19 @@ def check_image(path: str, image: object, off: DefaultsOff, rule: str) -> None:
 
 def check_fargate_size(path: str, argument: str, vcpus: float, memory: Size) -> None:
     """Refuse a size that Fargate does not offer."""
-    mebibytes = memory.to_mebibytes()
+    mebibytes = memory.to_bytes() / 1024**2
     if vcpus not in SIZES:
         raise invalid(path, argument, vcpus, allowed=memory_for(vcpus), write=f"{argument}=1")
     if mebibytes not in SIZES[vcpus]:
         write = f"memory=Size.mebibytes({SIZES[vcpus][0]})"
         raise invalid(path, "memory", f"{mebibytes:g} MiB", allowed=memory_for(vcpus), write=write)
+
+
+def default_memory(vcpus: float, *, on_fargate: bool) -> Size:
+    """Two GiB for each vCPU, or the least that goes with them."""
+    wanted = int(vcpus * 2048) if isinstance(vcpus, int | float) and vcpus > 0 else 2048
+    offered = SIZES.get(vcpus, ()) if on_fargate else ()
+    return Size.mebibytes(wanted if not offered or wanted in offered else offered[0])
 
 
 def check_ephemeral_storage(path: str, storage: Size | None) -> None:
@@ -71,6 +79,35 @@ def check_user(path: str, user: str, off: DefaultsOff, rule: str, *, numbers: bo
         allowed = "a user other than root"
         write = f'user="65532:65532", or {waiver_line(rule)}'
         raise invalid(path, "user", user, allowed=allowed, write=write)
+
+
+def check_secrets(path: str, secrets: Mapping[str, object], stack: Stack) -> None:
+    """Refuse a secret of another Region, to which no endpoint leads, and one of another account whose key nobody names:
+    AWS's own key never leaves its account."""
+    for name, secret in secrets.items():
+        holder: Any = secret
+        if isinstance(secret, SecretField | SecureParameter):
+            holder = secret.secret if isinstance(secret, SecretField) else secret.parameter
+        arn = holder.secret_arn if hasattr(holder, "secret_arn") else holder.parameter_arn
+        found = None if Token.is_unresolved(arn) else _ARN.fullmatch(arn)
+        if found and not Token.is_unresolved(stack.region) and found["region"] != stack.region:
+            allowed = f"one of the service's own Region, {stack.region}"
+            raise invalid(path, f"secrets[{name!r}]", arn, allowed=allowed, write="a replica of it in that Region")
+        if isinstance(secret, SecureParameter):
+            continue
+        if (
+            found
+            and not Token.is_unresolved(stack.account)
+            and found["account"] != stack.account
+            and getattr(holder, "encryption_key", None) is None
+        ):
+            raise invalid(
+                path,
+                f"secrets[{name!r}]",
+                arn,
+                allowed="of another account only together with its key, which has to let this account in",
+                write="secretsmanager.Secret.from_secret_attributes(..., encryption_key=key)",
+            )
 
 
 def check_known(path: str, argument: str, number: float, write: str) -> None:

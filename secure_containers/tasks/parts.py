@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from secure_containers.errors import check_type, invalid
 
@@ -49,6 +49,17 @@ class FileMount:
             write = "efs.AccessPoint.from_access_point_attributes(..., file_system=...)"
             got = self.access_point.node.path
             raise invalid("FileMount", "access_point", got, allowed=allowed, write=write) from None
+
+    def volume(self, name: str, *, file_system: str) -> dict[str, Any]:
+        """As a definition says it; how AWS Batch and Amazon ECS spell `file_system` is not the same."""
+        return {
+            "name": name,
+            "efsVolumeConfiguration": {
+                file_system: self.access_point.file_system.file_system_id,
+                "transitEncryption": "ENABLED",
+                "authorizationConfig": {"accessPointId": self.access_point.access_point_id, "iam": "ENABLED"},
+            },
+        }
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,12 +5,13 @@ Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-rol
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, cast
 from weakref import WeakKeyDictionary
 
-from aws_cdk import Stack
+import jsii
+from aws_cdk import Aspects, IAspect, Stack
 from aws_cdk import aws_iam as iam
-from constructs import Construct
+from constructs import Construct, IConstruct
 
 from secure_containers.waivers import Waiver, waive
 
@@ -22,14 +23,14 @@ _TASKS: Final[WeakKeyDictionary[Stack, iam.ServicePrincipal]] = WeakKeyDictionar
 """The principal of each stack's tasks, which takes six calls to Node to make."""
 
 
-def task_role(scope: Construct, id: str, *, description: str) -> iam.Role:
+def task_role(scope: Construct, id: str, *, description: str, granted_later: bool = False) -> iam.Role:
     """A role for tasks of this account and Region: no service can be talked into using it for somebody else's."""
     stack = Stack.of(scope)
     if stack not in _TASKS:
         tasks = f"arn:{stack.partition}:ecs:{stack.region}:{stack.account}:*"
         conditions = {"StringEquals": {"aws:SourceAccount": stack.account}, "ArnLike": {"aws:SourceArn": tasks}}
         _TASKS[stack] = iam.ServicePrincipal("ecs-tasks.amazonaws.com", conditions=conditions)
-    return own_role(scope, id, description=description, principal=_TASKS[stack])
+    return own_role(scope, id, description=description, principal=_TASKS[stack], granted_later=granted_later)
 
 
 def scheduler_role(scope: Construct, id: str, *, description: str) -> iam.Role:
@@ -41,8 +42,36 @@ def scheduler_role(scope: Construct, id: str, *, description: str) -> iam.Role:
     return own_role(scope, id, description=description, principal=principal)
 
 
-def own_role(scope: Construct, id: str, *, description: str, principal: iam.IPrincipal) -> iam.Role:
-    """A role whose policies belong to it alone."""
+def ecs_principal() -> iam.ServicePrincipal:
+    """Amazon ECS itself. AWS names no condition by which it would show its resource; whoever hands it a role needs
+    `iam:PassRole` on that in this account."""
+    return iam.ServicePrincipal("ecs.amazonaws.com")
+
+
+def own_role(
+    scope: Construct, id: str, *, description: str, principal: iam.IPrincipal, granted_later: bool = False
+) -> iam.Role:
+    """A role whose policies belong to it alone.
+
+    Args:
+        scope: the parent.
+        id: the construct id.
+        description: what it is for.
+        principal: who takes it.
+        granted_later: it may stay without any policy, so that there may be nothing to waive.
+    """
     role = iam.Role(scope, id, assumed_by=principal, description=description)
-    waive(role, OWN_POLICIES)
+    if granted_later:
+        Aspects.of(role).add(cast("IAspect", _OwnPolicies()))
+    else:
+        waive(role, OWN_POLICIES)
     return role
+
+
+@jsii.implements(IAspect)
+class _OwnPolicies:
+    """Waives what is found in the policies that a role has in the end."""
+
+    def visit(self, node: IConstruct) -> None:
+        if isinstance(node, iam.CfnPolicy):
+            waive(node, OWN_POLICIES)

@@ -142,7 +142,7 @@ class TestFunction:
         assembly = app.synth()
         (asset,) = (each for each in Path(assembly.directory).glob("asset.*") if each.is_dir())
         assert {each.name for each in asset.iterdir()} == {each.name for each in CODE.glob("*.py")} - {"__init__.py"}
-        program = f"import sys; sys.path[:0] = [{str(asset)!r}]; import answer, inspector, network, service_linked_role"
+        program = f"import sys; sys.path[:0] = [{str(asset)!r}]; import answer, inspector, log_groups, network, service_linked_role"
         subprocess.run([sys.executable, "-I", "-S", "-c", program], check=True, timeout=60)
 
     @pytest.mark.parametrize("region", [None, REGION, "us-gov-west-1", "cn-north-1"])

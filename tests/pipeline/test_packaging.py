@@ -15,7 +15,8 @@ import pytest
 from secure_containers.packaging import NotInstalledError, function_code
 from tests.pipeline.conftest import Workshop
 
-MODULES = [f"secure_containers.runtime.functions.{name}" for name in ("intake", "notifier", "reconciler", "recorder")]
+FUNCTIONS = ("intake", "notifier", "reconciler", "recorder", "signatures")
+MODULES = [f"secure_containers.runtime.functions.{name}" for name in FUNCTIONS]
 OF_LAMBDA = ("boto3", "botocore", "dateutil", "s3transfer", "six", "urllib3")
 """What Lambda's Python has beside the standard library."""
 
@@ -82,7 +83,7 @@ def test_every_function_starts_from_it_beside_what_lambda_has(tmp_path: Path) ->
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == [True] * 4
+    assert json.loads(done.stdout) == [True] * len(MODULES)
 
 
 @pytest.mark.parametrize("found", [None, []], ids=["not installed", "installed without a list of files"])
@@ -100,7 +101,7 @@ def test_what_is_missing_is_told_with_what_to_write(
         workshop.pipeline()
     assert workshop.stack.node.try_find_child("Scans") is None
     assert str(caught.value) == (
-        "S3BatchPipeline: aws-lambda-powertools is not installed; the pipeline's functions are packed with it; "
+        "aws-lambda-powertools is not installed; functions of pipelines and of signature checks are packed with it; "
         "write pip install 'secure-containers[pipeline]'"
     )
     function_code.cache_clear()

@@ -55,6 +55,10 @@ LISTS: dict[str, Callable[[Any, Any], Resources]] = {
         "Type": "AWS::ECS::TaskDefinition",
         "Properties": {"ContainerDefinitions": [{}, container(n, v)]},
     },
+    "express": lambda n, v: {
+        "Type": "AWS::ECS::ExpressGatewayService",
+        "Properties": {"PrimaryContainer": container(n, v)},
+    },
     "image": app_runner("ImageRepository", "ImageConfiguration"),
     "code": app_runner("CodeRepository", "CodeConfiguration", "CodeConfigurationValues"),
 }

@@ -258,6 +258,7 @@ class TestUndeployableEndpoint:
             ({"A": endpoint(SubnetIds=[])}, ["SC-NET-12"]),
             ({"A": endpoint("aps-workspaces", PolicyDocument=allow(Condition=OWN))}, ["SC-NET-12"]),
             ({"A": endpoint("apprunner.requests", PrivateDnsEnabled=True)}, ["SC-NET-12"]),
+            ({"A": endpoint("apprunner.requests", PolicyDocument=allow(Condition=OWN))}, ["SC-NET-12"]),
             ({"A": endpoint("apprunner.requests")}, []),
             ({"A": endpoint("sns-fips")}, ["SC-NET-12"]),
             ({"A": endpoint("kms-fips")}, []),

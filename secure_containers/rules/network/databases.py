@@ -1,4 +1,5 @@
-"""Databases and file systems as neighbours in a network: where they name their groups, subnets and port."""
+"""Databases, file systems and private services as neighbours in a network: where they name their groups, subnets and
+port."""
 
 from __future__ import annotations
 
@@ -11,11 +12,11 @@ from secure_containers.rules.template import Place, Resource, World
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """A database or a file system in the network, which a workload names."""
+    """Something with security groups in the network, which a workload names."""
 
     resource: Resource
     service: str
-    """What a waiver names: the file system's service, or the database itself."""
+    """What a waiver names: the file system's service, or the neighbour itself."""
     groups: tuple[Place, ...]
     subnets: tuple[Place, ...]
     ports: tuple[int, ...]
@@ -48,11 +49,40 @@ _ENGINE_PORTS: Final = (
     ("oracle", 1521),
 )
 _NFS: Final = 2049
+_HTTPS: Final = 443
+_INGRESS: Final = "AWS::AppRunner::VpcIngressConnection"
 
 
 def is_address(resource: Resource, attribute: str) -> bool:
-    """Whether an attribute of a resource is the address of a database."""
+    """Whether an attribute of a resource is the address of a neighbour."""
+    if resource.type == _INGRESS:
+        return attribute == "DomainName"
     return resource.type in _KINDS and "endpoint" in attribute.lower() and not attribute.endswith("Port")
+
+
+def neighbour(world: World, resource: Resource) -> Neighbour:
+    """What answers at an address."""
+    return _private_service(world, resource) if resource.type == _INGRESS else _database(world, resource)
+
+
+def _private_service(world: World, ingress: Resource) -> Neighbour:
+    """A private service of App Runner, which answers at the interface endpoint of its ingress connection."""
+    endpoints = [
+        place
+        for place in world.places(ingress, "IngressVpcConfiguration", "VpcEndpointId")
+        if isinstance(place, Resource)
+    ]
+    return Neighbour(
+        ingress,
+        ingress.logical_id,
+        tuple(
+            place
+            for each in endpoints
+            for place in world.lists(each, "SecurityGroupIds") or world.places(each, "VpcId")
+        ),
+        tuple(place for each in endpoints for place in world.lists(each, "SubnetIds")),
+        (_HTTPS,),
+    )
 
 
 def ports_of(resource: Resource) -> list[int]:
@@ -69,11 +99,11 @@ def ports_of(resource: Resource) -> list[int]:
     return [port] if port else []
 
 
-def database(world: World, resource: Resource) -> Neighbour:
+def _database(world: World, resource: Resource) -> Neighbour:
     """A database as its neighbours meet it; an instance of a cluster has the cluster's groups."""
     for cluster in world.places(resource, "DBClusterIdentifier"):
         if isinstance(cluster, Resource) and cluster.type in _KINDS:
-            return database(world, cluster)
+            return _database(world, cluster)
     kind = _KINDS[resource.type]
     places = world.lists(resource, kind.subnets)
     subnets = [

@@ -9,6 +9,8 @@ from secure_containers.rules.network.model import Group, Network, Peer, Way
 from secure_containers.rules.network.needs import Workload
 from secure_containers.rules.template import Place, Resource, Value, World
 
+BALANCER: Final = "AWS::ElasticLoadBalancingV2::LoadBalancer"
+LISTENER: Final = "AWS::ElasticLoadBalancingV2::Listener"
 _WIDE: Final = 8
 """A block of addresses with a shorter prefix than this is no network of anybody's own."""
 
@@ -33,10 +35,8 @@ def _lets_out(net: Network, workload: Workload, vpc: Place | None, version: int)
 
 
 def entering(net: Network, workload: Workload, facing: Mapping[Place, Resource]) -> Iterator[str]:
-    """How a packet from the internet can get to the workload: by a load balancer, a function URL, or directly."""
-    for url in workload.open_urls:
-        if isinstance(url, Resource):
-            yield f"its function URL {url.logical_id} takes requests of everybody"
+    """How a packet from the internet can get to the workload: by its own door, by a load balancer, or directly."""
+    yield from workload.doors
     for place in dict.fromkeys(workload.behind):
         if place in facing:
             yield f"the internet-facing load balancer {facing[place].logical_id} leads to it"
@@ -64,13 +64,13 @@ def _is_wide(rule: Peer, *, version: int | None = None) -> bool:
 
 def facing_load_balancers(world: World) -> Mapping[Place, Resource]:
     """Target groups, and classic load balancers, and the internet-facing load balancer that leads to each."""
-    faces = {balancer: balancer for balancer in world.of_type(_BALANCER) if _faces_internet(world, balancer)}
+    faces = {balancer: balancer for balancer in world.of_type(BALANCER) if _faces_internet(world, balancer)}
     found: dict[Place, Resource] = {
         classic: classic
         for classic in world.of_type("AWS::ElasticLoadBalancing::LoadBalancer")
         if any(value.text != "internal" for value in classic.get("Scheme"))
     }
-    led = _led(world)
+    led = world.once(led_by_balancers)
     # A network load balancer may stand in front of an application load balancer, which then faces the internet too.
     while faces:
         groups = {group: faces[balancer] for balancer in faces for group in led.get(balancer, ())}
@@ -80,12 +80,9 @@ def facing_load_balancers(world: World) -> Mapping[Place, Resource]:
             for group in groups
             if isinstance(group, Resource)
             for place in targets_of(world, group)
-            if isinstance(place, Resource) and place.type == _BALANCER and groups[group] is not place
+            if isinstance(place, Resource) and place.type == BALANCER and groups[group] is not place
         }
     return found
-
-
-_BALANCER: Final = "AWS::ElasticLoadBalancingV2::LoadBalancer"
 
 
 def _faces_internet(world: World, balancer: Resource) -> bool:
@@ -111,18 +108,22 @@ def _faces_internet(world: World, balancer: Resource) -> bool:
     return not named or any(block in ("0.0.0.0/0", "::/0") or "${" in block for block in blocks)
 
 
-def _led(world: World) -> Mapping[Place, list[Place]]:
+def led_by_balancers(world: World) -> Mapping[Place, list[Place]]:
     """The target groups to which each load balancer leads."""
     found: dict[Place, list[Place]] = {}
-    listeners: dict[Place, list[Place]] = {}
-    for listener in world.of_type("AWS::ElasticLoadBalancingV2::Listener"):
+    for listener, groups in world.once(led_by_listeners).items():
         for place in world.places(listener, "LoadBalancerArn"):
-            listeners.setdefault(listener, []).append(place)
-            found.setdefault(place, []).extend(_forwarded(world, listener.get("DefaultActions")))
+            found.setdefault(place, []).extend(groups)
+    return found
+
+
+def led_by_listeners(world: World) -> Mapping[Resource, list[Place]]:
+    """The target groups to which each listener leads, by itself or by a rule."""
+    found = {listener: list(_forwarded(world, listener.get("DefaultActions"))) for listener in world.of_type(LISTENER)}
     for rule in world.of_type("AWS::ElasticLoadBalancingV2::ListenerRule"):
-        for listener_place in world.places(rule, "ListenerArn"):
-            for place in listeners.get(listener_place, ()):
-                found.setdefault(place, []).extend(_forwarded(world, rule.get("Actions")))
+        for listener in world.places(rule, "ListenerArn"):
+            if isinstance(listener, Resource) and listener in found:
+                found[listener] += _forwarded(world, rule.get("Actions"))
     return found
 
 

@@ -21,6 +21,7 @@ from secure_containers.rules.template import Place, Resource, Template, Value, W
 
 Cidr = IPv4Network | IPv6Network
 
+EXPRESS: Final = "AWS::ECS::ExpressGatewayService"
 ANYWHERE: Final = (ip_network("0.0.0.0/0"), ip_network("::/0"))
 EPHEMERAL: Final = (32768, 60999)
 """The ports to which answers come back on Linux; other clients use more."""
@@ -95,7 +96,10 @@ class Peer:
 
 @dataclass(eq=False)
 class Group:
-    """A security group, its rules by whom they let through; a VPC stands for its default group."""
+    """A security group, its rules by whom they let through.
+
+    A VPC stands for its default group, and a service of ECS Express Mode for the group that ECS makes for it.
+    """
 
     resource: Resource
     ingress: list[Peer] = field(default_factory=list)
@@ -455,6 +459,8 @@ def _groups(world: World, vpcs: Mapping[Place, Vpc], closed: Set[Place]) -> dict
             here = Value(None, "Properties", vpc.resource)
             group.ingress.append(Peer((0, 65535), _holding(here), here, group=vpc.resource))
             group.egress += _everywhere(here)
+    for service in world.of_type(EXPRESS):
+        found[service] = Group(service, egress=list(_everywhere(Value(None, "Properties", service))))
     for resource in world.of_type("AWS::EC2::SecurityGroup"):
         group = found[resource] = Group(resource)
         group.ingress += _rules_of(world, resource, outwards=False)
@@ -515,7 +521,11 @@ def _peers(world: World, rule: Value, *, outwards: bool) -> Iterator[Peer]:
         )
         for value in rule.get("DestinationSecurityGroupId" if outwards else "SourceSecurityGroupId"):
             for place in world.locate(value):
-                yield replace(plain, group=place, holding=_holding(value))
+                # One of a list that only the deployment tells, such as the groups that ECS makes.
+                untold = isinstance(place, str) and place.startswith("${Fn::")
+                yield replace(
+                    plain, group=None if untold else place, unknown=plain.unknown or untold, holding=_holding(value)
+                )
         for name in ("CidrIp", "CidrIpv6"):
             for value in rule.get(name):
                 if not value.absent:

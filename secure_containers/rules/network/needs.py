@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from secure_containers.rules.intrinsics import Given, Reference, placeholders
-from secure_containers.rules.network.databases import Neighbour, database, file_system, is_address
+from secure_containers.rules.network.databases import Neighbour, file_system, is_address, neighbour
 from secure_containers.rules.network.model import Subnet
 from secure_containers.rules.network.naming import told
 from secure_containers.rules.network.services import BY_IAM_PREFIX, layer_bucket, service_of_host
@@ -71,8 +71,10 @@ class Workload:
     """What it names that cannot be told from the templates."""
     behind: list[Place] = field(default_factory=list)
     """The target groups and classic load balancers that lead to it."""
-    open_urls: list[Place] = field(default_factory=list)
-    """Function URLs that take requests from everybody."""
+    grouped: bool = True
+    """It has security groups, if only the default one of the VPC; otherwise its addresses are all that tells of it."""
+    doors: list[str] = field(default_factory=list)
+    """Its own ways in for everybody, in words."""
 
     @property
     def name(self) -> str:
@@ -126,7 +128,12 @@ def add_container(world: World, workload: Workload, container: Value) -> None:
     for value in names:
         if not value.absent:
             add_secret(world, workload, value)
-    for environment in container.get("Environment"):
+    add_environment(world, workload, container.get("Environment"))
+
+
+def add_environment(world: World, workload: Workload, lists: Iterable[Value]) -> None:
+    """What lists of variables name."""
+    for environment in lists:
         for item in environment.items():
             for value in item.get("Value"):
                 add_named(world, workload, value)
@@ -278,7 +285,7 @@ def _add_resources(world: World, workload: Workload, value: Value) -> None:
         if resource is None:
             continue
         if is_address(resource, attribute):
-            workload.neighbours.append(database(world, resource))
+            workload.neighbours.append(neighbour(world, resource))
         elif alone and resource.type in _RESOURCE_SERVICES:
             workload.needs.append(Need(_RESOURCE_SERVICES[resource.type], f"reach {resource.logical_id}"))
 
@@ -367,14 +374,14 @@ def uses_fips(bearer: Resource) -> bool:
     """Whether the SDKs in a function, or in the containers of a task, are told to call FIPS endpoints."""
     values = bearer.get("Environment", "Variables", _FIPS)
     for containers in bearer.get("ContainerDefinitions"):
-        values += [value for container in containers.items() for value in fips_settings(container)]
+        values += [value for container in containers.items() for value in fips_settings(container.get("Environment"))]
     return any(is_true(value.data) for value in values)
 
 
-def fips_settings(container: Value) -> list[Value]:
+def fips_settings(lists: Iterable[Value]) -> list[Value]:
     return [
         value
-        for environment in container.get("Environment")
+        for environment in lists
         for item in environment.items()
         if any(name.text == _FIPS for name in item.get("Name"))
         for value in item.get("Value")

@@ -12,6 +12,7 @@ from ipaddress import IPv4Network
 from typing import Final
 
 from secure_containers.rules.intrinsics import NOTHING_GIVEN, Given
+from secure_containers.rules.network.balancers import balancers
 from secure_containers.rules.network.databases import Neighbour
 from secure_containers.rules.network.exposure import entering, facing_load_balancers, leaving
 from secure_containers.rules.network.model import (
@@ -82,13 +83,18 @@ class Judged:
 
 def judged(world: World) -> list[Judged]:
     """Every workload of the templates, judged."""
-    proof = _Proof(world)
+    proof = world.once(_Proof)
     return [proof.judge(workload) for workload in world.once(workloads)]
+
+
+def _judged_balancers(world: World) -> list[Judged]:
+    proof = world.once(_Proof)
+    return [proof.judge_balancer(balancer) for balancer in balancers(world)]
 
 
 def judged_by_template(world: World) -> Mapping[Template, list[Judged]]:
     found: dict[Template, list[Judged]] = {}
-    for each in world.once(judged):
+    for each in (*world.once(judged), *_judged_balancers(world)):
         found.setdefault(each.workload.resource.template, []).append(each)
     return found
 
@@ -151,11 +157,7 @@ class _Proof:
                     # The layers of images lie in a bucket of AWS: they are no data of the workload's.
                     data = [need.purpose for need in needs if not any(asked.anonymous for asked in need.asks)]
                     roundabout.update({service: tuple(dict.fromkeys(data))} if data else {})
-        for neighbour in workload.neighbours:
-            outcome = self._to_neighbour(workload, neighbour)
-            if outcome is not None:
-                purpose = f"reach {neighbour.resource.logical_id}"
-                found.append(Finding(workload, neighbour.service, (purpose,), outcome))
+        found += self._to_neighbours(workload)
         found += [Finding(workload, "", (), Unseen(what)) for what in dict.fromkeys(workload.untold)]
         return Judged(
             workload,
@@ -165,6 +167,22 @@ class _Proof:
             reached,
             roundabout,
         )
+
+    def judge_balancer(self, balancer: Workload) -> Judged:
+        """Whether a load balancer reaches what it leads to; it starts nothing else, and facing the internet is no flaw.
+
+        Subnets that are not seen here are no finding: those of the services behind it are one already.
+        """
+        findings = [] if self._unseen_place(balancer) else self._to_neighbours(balancer)
+        return Judged(balancer, _united(findings), [], [], [], {})
+
+    def _to_neighbours(self, workload: Workload) -> list[Finding]:
+        found = []
+        for neighbour in workload.neighbours:
+            outcome = self._to_neighbour(workload, neighbour)
+            if outcome is not None:
+                found.append(Finding(workload, neighbour.service, (f"reach {neighbour.resource.logical_id}",), outcome))
+        return found
 
     def _path(self, workload: Workload, service: str, purpose: str) -> _Path:
         unseen = self._unseen_place(workload)
@@ -342,15 +360,17 @@ class _Proof:
         there = [self._net.subnets[place] for place in neighbour.subnets if place in self._net.subnets]
         if not neighbour.groups or not neighbour.ports:
             return Unseen(f"the {'ports' if neighbour.groups else 'security groups'} of {name}")
+        under = (neighbour.resource.template, neighbour.resource.given)
+        far = _Far(neighbour.groups, there, subnets[0].vpc, under=under)
         for port in neighbour.ports:
-            outcome = self._connect(workload, subnets, _Far(neighbour.groups, there, subnets[0].vpc), port, name)
+            outcome = self._connect(workload, subnets, far, port, name)
             if outcome is not None:
                 return outcome
         return None
 
     def _connect(self, workload: Workload, subnets: Sequence[Subnet], far: _Far, port: int, what: str) -> Outcome:
         """From a workload to something with security groups in the VPC: out, in, and both network ACLs."""
-        out = self._opens(workload, port, far)
+        out = self._opens(workload, port, far) if workload.grouped else None
         if out is not None:
             return _narrowed(
                 out,
@@ -362,7 +382,8 @@ class _Proof:
             return _narrowed(
                 inwards,
                 f"the security group of {what} does not let it in on port {port}",
-                f"Allow ingress on TCP {port} from the workload's security group in the group of {what}.",
+                f"Allow ingress on TCP {port} from its {'security group' if workload.grouped else 'subnets'} "
+                f"in the group of {what}.",
             )
         return self._acl_between(subnets, far.subnets, what, port)
 
@@ -449,7 +470,7 @@ class _Proof:
     def _own_groups(self, workload: Workload) -> list[tuple[Place, Given]]:
         """A workload's security groups; without any, AWS takes the VPC's default group, for which the VPC stands."""
         vpc = self._subnets(workload)[0].vpc
-        return workload.groups or ([(vpc, NOTHING_GIVEN)] if vpc is not None else [])
+        return workload.groups or ([(vpc, NOTHING_GIVEN)] if workload.grouped and vpc is not None else [])
 
     def _opens(self, workload: Workload, port: int, far: _Far) -> Outcome:
         """Whether the workload's groups let it out to the other side."""

@@ -38,7 +38,7 @@ _ALL: Final = (
     Service("access-analyzer", ("access-analyzer",), policy=None),
     Service("acm-pca", ("acm-pca",), fips=True),
     Service("apprunner", ("apprunner",), policy=None),
-    Service("apprunner.requests", policy=None, private_dns=False),
+    Service("apprunner.requests", policy=False, private_dns=False),
     Service("appconfigdata", ("appconfig",)),
     Service("aps-workspaces", ("aps",), policy=False),
     Service("athena", ("athena",)),

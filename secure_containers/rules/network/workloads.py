@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from secure_containers.rules.app_runner_model import INSTANCE_ROLE, SERVICE, configurations
 from secure_containers.rules.batch_model import tasks
 from secure_containers.rules.event_model import functions, sources
 from secure_containers.rules.intrinsics import NOTHING_GIVEN, Given
 from secure_containers.rules.network.exposure import targets_of
+from secure_containers.rules.network.model import EXPRESS, Network, Way, network
 from secure_containers.rules.network.needs import (
     WRITE_LOGS,
     Need,
     Roles,
     Workload,
     add_container,
+    add_environment,
     add_named,
     add_pull,
     add_role,
@@ -28,10 +31,12 @@ from secure_containers.rules.template import Place, Resource, Template, Value, W
 
 
 def workloads(world: World) -> list[Workload]:
-    """Every Fargate service and task, Batch compute environment and function in a VPC."""
+    """Every service, Fargate task, Batch compute environment and function in a VPC."""
     roles = world.once(Roles)
     return [
         *_services(world, roles),
+        *_express_services(world, roles),
+        *_app_runner_services(world, roles),
         *_scheduled_tasks(world, roles),
         *_compute_environments(world, roles),
         *_functions(world, roles),
@@ -40,7 +45,8 @@ def workloads(world: World) -> list[Workload]:
 
 def unplaced_tasks(world: World) -> list[Resource]:
     """Fargate task definitions that nothing in these templates runs."""
-    placed = {place for service in world.of_type(*_SERVICE_TYPES) for place in world.places(service, "TaskDefinition")}
+    placed = {place for service in world.of_type(*SERVICE_TYPES) for place in world.places(service, "TaskDefinition")}
+    placed |= {place for service in world.of_type(EXPRESS) for place in world.places(service, _TASK)}
     placed |= {place for _, parameters in _targets(world) for place in world.places(parameters, _TASK)}
     return [
         definition
@@ -49,24 +55,18 @@ def unplaced_tasks(world: World) -> list[Resource]:
     ]
 
 
-_SERVICE_TYPES: Final = ("AWS::ECS::Service", "AWS::ECS::TaskSet")
+SERVICE_TYPES: Final = ("AWS::ECS::Service", "AWS::ECS::TaskSet")
 _TASK: Final = "TaskDefinitionArn"
 _FUNCTION_TYPES: Final = ("AWS::Lambda::Function", "AWS::Serverless::Function")
 
 
 def _services(world: World, roles: Roles) -> Iterator[Workload]:
-    for service in world.of_type(*_SERVICE_TYPES):
+    for service in world.of_type(*SERVICE_TYPES):
         definitions = [place for place in world.places(service, "TaskDefinition") if isinstance(place, Resource)]
         for configuration in service.get("NetworkConfiguration", "AwsvpcConfiguration"):
             workload = _placed(world, service, "the service", configuration)
+            workload.behind = [place for entry in entries_of(service) for place in fronts_of(world, entry)]
             if _runs_on_fargate(service.get("LaunchType"), service.get("CapacityProviderStrategy"), definitions):
-                workload.behind = [
-                    place
-                    for balancers in service.get("LoadBalancers")
-                    for balancer in balancers.items()
-                    for name in ("TargetGroupArn", "LoadBalancerName")
-                    for place in world.places(balancer, name)
-                ]
                 if any(is_true(value.data) for value in service.get("EnableExecuteCommand")):
                     asked = ask(service.template, _EXEC)
                     workload.needs.append(Need("ssmmessages", "open ECS Exec sessions", (asked,)))
@@ -82,6 +82,96 @@ _EXEC: Final = tuple(
     f"ssmmessages:{verb}"
     for verb in ("CreateControlChannel", "CreateDataChannel", "OpenControlChannel", "OpenDataChannel")
 )
+
+
+def entries_of(service: Resource) -> list[Value]:
+    """How a service stands behind load balancers."""
+    return [entry for entries in service.get("LoadBalancers") for entry in entries.items()]
+
+
+def fronts_of(world: World, entry: Value) -> list[Place]:
+    """The target groups, or the classic load balancer, of one entry."""
+    paths = (("TargetGroupArn",), ("AdvancedConfiguration", "AlternateTargetGroupArn"), ("LoadBalancerName",))
+    return [place for path in paths for place in world.places(entry, *path)]
+
+
+def _express_services(world: World, roles: Roles) -> Iterator[Workload]:
+    """Services of ECS Express Mode, to which ECS adds a security group that lets out to everywhere."""
+    net = world.once(network)
+    for service in world.of_type(EXPRESS):
+        for configuration in service.get("NetworkConfiguration"):
+            subnets = world.lists(configuration, "Subnets")
+            workload = Workload(
+                service,
+                "the service",
+                subnets,
+                [*groups_of(world, configuration.get("SecurityGroups")), (service, NOTHING_GIVEN)],
+                doors=list(_public_doors(net, subnets)),
+            )
+            workload.public_address = workload.always_public = bool(workload.doors)
+            if all(value.absent for value in configuration.get("Subnets")):
+                workload.doors.append("without subnets ECS takes the public ones of the default VPC")
+            definitions = [place for place in world.places(service, _TASK) if isinstance(place, Resource)]
+            _add_express_task(world, roles, workload, definitions)
+            yield workload
+
+
+def _public_doors(net: Network, subnets: list[Place]) -> Iterator[str]:
+    """ECS gives a service a public load balancer and public addresses where its subnets lead to an internet gateway."""
+    for subnet in (net.subnets[place] for place in subnets if place in net.subnets):
+        leads_out = any(route.way is Way.INTERNET for route in net.internet_way(subnet))
+        if leads_out and not net.blocked(subnet, outwards=False):
+            yield (
+                f"the subnet {subnet.resource.logical_id} leads to an internet gateway, so that ECS gives it an "
+                "internet-facing load balancer"
+            )
+
+
+def _add_express_task(world: World, roles: Roles, workload: Workload, definitions: list[Resource]) -> None:
+    service = workload.resource
+    for container in service.get("PrimaryContainer"):
+        if container.absent:
+            _add_tasks(world, roles, workload, definitions)
+            continue
+        add_container(world, workload, container)
+        # Without a group of its own ECS makes one.
+        workload.needs.append(Need("logs", "write its logs", (ask(service.template, WRITE_LOGS),)))
+        fips = any(is_true(value.data) for value in fips_settings(container.get("Environment")))
+        add_role(roles, workload, world.places(service, "TaskRoleArn"), fips=fips, skipped=())
+
+
+_APP_RUNNER_SIDE: Final = ("secretsmanager:getsecretvalue", "ssm:getparameters")
+"""What App Runner does itself, with a service's role, to fetch its secrets.
+
+Neither that nor pulling and logging goes through the VPC: https://docs.aws.amazon.com/apprunner/latest/dg/network-vpc.html
+"""
+
+
+def _app_runner_services(world: World, roles: Roles) -> Iterator[Workload]:
+    """Services of App Runner whose requests leave through a VPC."""
+    for service in world.of_type(SERVICE):
+        for connector in service.get("NetworkConfiguration", "EgressConfiguration", "VpcConnectorArn"):
+            if connector.absent:
+                continue
+            connectors = [place for place in world.locate(connector) if isinstance(place, Resource)]
+            workload = Workload(
+                service,
+                "the service",
+                [place for each in connectors for place in world.lists(each, "Subnets")],
+                [group for each in connectors for group in groups_of(world, each.get("SecurityGroups"))],
+            )
+            found = configurations(service)
+            variables = [value for each in found for value in each.get("RuntimeEnvironmentVariables")]
+            add_environment(world, workload, variables)
+            secrets = any(not value.absent for each in found for value in each.get("RuntimeEnvironmentSecrets"))
+            add_role(
+                roles,
+                workload,
+                world.places(service, *INSTANCE_ROLE),
+                fips=any(is_true(value.data) for value in fips_settings(variables)),
+                skipped=_APP_RUNNER_SIDE if secrets else (),
+            )
+            yield workload
 
 
 def _runs_on_fargate(launch: list[Value], strategies: list[Value], definitions: list[Resource]) -> bool:
@@ -147,13 +237,13 @@ def _placed(world: World, resource: Resource, kind: str, configuration: Value) -
         resource,
         kind,
         world.lists(configuration, "Subnets"),
-        _groups(world, configuration.get("SecurityGroups")),
+        groups_of(world, configuration.get("SecurityGroups")),
         public_address=any(value.text == "ENABLED" for value in addresses),
         always_public=all(value.text == "ENABLED" for value in addresses),
     )
 
 
-def _groups(world: World, values: list[Value]) -> list[tuple[Place, Given]]:
+def groups_of(world: World, values: list[Value]) -> list[tuple[Place, Given]]:
     return [
         (place, item.given if item.resource is value.resource else value.given)
         for value in values
@@ -193,9 +283,9 @@ def _functions(world: World, roles: Roles) -> Iterator[Workload]:
                 function,
                 "the function",
                 subnets,
-                _groups(world, configuration.get("SecurityGroupIds")),
+                groups_of(world, configuration.get("SecurityGroupIds")),
                 behind=behind.get(function, []),
-                open_urls=urls.get(function, []),
+                doors=urls.get(function, []),
             )
             for variables in function.get("Environment", "Variables"):
                 for _, value in variables.members():
@@ -281,13 +371,14 @@ def _behind(world: World) -> Mapping[Place, list[Place]]:
     return found
 
 
-def _open_urls(world: World) -> Mapping[Place, list[Place]]:
+def _open_urls(world: World) -> Mapping[Place, list[str]]:
     """The URLs of each function that take requests from everybody."""
-    found: dict[Place, list[Place]] = {}
+    found: dict[Place, list[str]] = {}
     for url in world.of_type("AWS::Lambda::Url"):
         if any(value.text == "NONE" for value in url.get("AuthType")):
             for function in _aliased(world, url, "TargetFunctionArn"):
-                found.setdefault(function, []).append(url)
+                message = f"its function URL {url.logical_id} takes requests of everybody"
+                found.setdefault(function, []).append(message)
     return found
 
 
@@ -299,7 +390,7 @@ def _compute_environments(world: World, roles: Roles) -> Iterator[Workload]:
             environment,
             "the compute environment",
             world.lists(environment, "ComputeResources", "Subnets"),
-            _groups(world, environment.get("ComputeResources", "SecurityGroupIds")),
+            groups_of(world, environment.get("ComputeResources", "SecurityGroupIds")),
             public_address=job is not None and job.public_address,
             always_public=job is not None and job.always_public,
             needs=list(job.needs) if job else [],
@@ -369,7 +460,7 @@ def _job(world: World, roles: Roles, job: Resource, *, fargate: bool) -> Workloa
     addresses = [value for task in together for value in task.value.get("NetworkConfiguration", "AssignPublicIp")]
     found.public_address = fargate and any(value.text == "ENABLED" for value in addresses)
     add_volumes(world, found, [volume for task in together for volume in task.volumes])
-    fips = any(is_true(value.data) for container in inside for value in fips_settings(container))
+    fips = any(is_true(value.data) for container in inside for value in fips_settings(container.get("Environment")))
     named = [place for task in together for value in task.job_roles for place in world.locate(value)]
     add_role(roles, found, named, fips=fips, skipped=())
     return found

@@ -1,0 +1,10 @@
+"""Resources that a changed tag would replace."""
+
+from __future__ import annotations
+
+from aws_cdk import CfnResource
+
+
+def without_tags(resource: CfnResource) -> None:
+    """Keep an app's tags off: a change of them would replace the resource, with all that it serves."""
+    resource.add_property_deletion_override("Tags")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -31,6 +31,8 @@ class Resolver:
     account: str
     region: str
     physical: Mapping[str, str]
+    outputs: Callable[[str, str], str]
+    """Gives what a stack puts out, by its name and the output's."""
     attributes: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """Those of resources, by logical id and name, that are known from elsewhere."""
 
@@ -56,6 +58,8 @@ class Resolver:
                 return _join(separator, [self.resolve(part) for part in parts])
             case "Fn::Sub":
                 return re.sub(r"\$\{([^}]+)\}", lambda match: self._intrinsic("Ref", match[1]), value)
+            case "Fn::GetStackOutput":
+                return self.outputs(value["StackName"], value["OutputName"])
             case "Fn::GetAZs":
                 return [f"{self.region}{zone}" for zone in "abc"]
             case "Fn::Select":

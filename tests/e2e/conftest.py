@@ -24,6 +24,7 @@ ORDER = (
     "test_buckets",
     "test_jobs",
     "test_pipeline",
+    "test_services",
     "test_updates",
     "test_end",
 )
@@ -52,12 +53,8 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     try:
         if done.returncode:
             pytest.exit(f"the stacks are not deployed, so there is nothing to test:\n{done.stdout}{done.stderr}", 1)
-        deployment = Deployment(directory)
-        images = {
-            deployment.stack(name).the("AWS::ECR::Repository").physical: program for name, program in IMAGES.items()
-        }
-        (directory / "images.json").write_text(json.dumps(images), encoding="utf-8")
-        yield deployment
+        (directory / "images.json").write_text(json.dumps(IMAGES), encoding="utf-8")
+        yield Deployment(directory)
     finally:
         run = Run(directory)
         if directory.exists():

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import ssl
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -27,6 +30,19 @@ class Resource:
     """As the template has them, with what references stand for."""
     kept: bool
     """Whether it stays when the stack is deleted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a program behind HTTPS has answered."""
+
+    status: int
+    body: Mapping[str, Any]
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The variables that the program has."""
+        return self.body.get("environment", {})
 
 
 class Deployed:
@@ -55,6 +71,7 @@ class Deployed:
             account=connection.account,
             region=connection.region,
             physical=self.physical,
+            outputs=lambda stack, name: self._deployment.stack(stack).outputs[name],
             attributes=dict(self._prefix_lists()),
         )
         return [
@@ -83,6 +100,10 @@ class Deployed:
         found = [resource for resource in self.of_type(type_) if resource.id.startswith(id)]
         assert len(found) == 1, f"{[resource.id for resource in found]} are {type_} and begin with {id!r}"
         return found[0]
+
+    def load_balancer(self, id: str = "") -> str:
+        """The name of the one whose logical id begins so."""
+        return self.the("AWS::ElasticLoadBalancingV2::LoadBalancer", id).physical.split("/")[-2]
 
     @property
     def outputs(self) -> dict[str, str]:
@@ -123,6 +144,17 @@ class Deployment:
             aws_secret_access_key=taken["SecretAccessKey"],
             aws_session_token=taken["SessionToken"],
         )
+
+    def ask(self, host: str, path: str = "/", *, balancer: str = "") -> Answer:
+        """Asks a host over HTTPS, as its clients do; with a load balancer's name that one, whatever the host."""
+        context = ssl.create_default_context(cafile=self.connection.ca)
+        at = f"{self.connection.endpoint}{f'/_alb/{balancer}' if balancer else ''}{path}"
+        request = urllib.request.Request(at, headers={"Host": f"{host}:443"})  # noqa: S310 - it is HTTPS
+        try:
+            with urllib.request.urlopen(request, context=context, timeout=20) as answer:  # noqa: S310
+                return Answer(status=answer.status, body=json.loads(answer.read() or b"{}"))
+        except urllib.error.HTTPError as error:
+            return Answer(status=error.code, body={})
 
     @property
     def administrator(self) -> str:

@@ -15,12 +15,23 @@ from tests.e2e.readers import READERS
 
 pytestmark = pytest.mark.skipif(EXISTING in os.environ, reason="this deletes what is deployed")
 
-STACKS = ("AccountAudit", "BatchJobs", "CsvPipeline", "ImageRepositories", "Network")
+STACKS = (
+    "AccountAudit",
+    "AppRunnerService",
+    "BatchJobs",
+    "CsvPipeline",
+    "ExpressService",
+    "ImageRepositories",
+    "Network",
+    "ServiceMove",
+    "WebService",
+)
 OF_THE_ACCOUNT = {
     "AWS::EC2::SubnetRouteTableAssociation": "goes with its route table",
     "AWS::Lambda::EventInvokeConfig": "goes with its function",
     "Custom::ClosedDefaultSecurityGroup": "goes with its network",
     "Custom::InspectorScans": "the scans stay on",
+    "Custom::KeptLogGroups": "the groups are App Runner's, and stay with what they hold",
     "Custom::PrefixLists": "it has only looked",
     "Custom::ServiceLinkedRole": "the role stays, others may use it",
 }
@@ -35,7 +46,7 @@ def test_nothing_is_left_but_what_is_kept_on_purpose(deployment: Deployment) -> 
         for resource in deployment.stack(name).resources
         if resource.type not in OF_THE_ACCOUNT
     ]
-    failed = delete_all(client("cloudformation"), limit=120)
+    failed = delete_all(deployment.connection, limit=120)
     lost, left = [], []
     for resource in resources:
         try:

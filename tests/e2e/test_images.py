@@ -94,6 +94,17 @@ def test_a_tag_is_not_pushed_twice(publisher: Any, application: str) -> None:
         push(publisher, application, "frontend-prod-1.0.0", "another one")
 
 
+def test_a_signature_is_found_by_its_image(publisher: Any, reader: Any, application: str, released: str) -> None:
+    type_, media = "application/vnd.cncf.notary.signature", "application/vnd.oci.image.manifest.v1+json"
+    subject = {"mediaType": media, "digest": released, "size": 1}
+    text = json.dumps({**json.loads(manifest("signature")), "artifactType": type_, "subject": subject})
+    made = publisher.put_image(repositoryName=application, imageManifest=text, imageManifestMediaType=media)["image"]
+    asked = {"repositoryName": application, "subjectId": {"imageDigest": released}}
+    (found,) = reader.list_image_referrers(**asked, filter={"artifactTypes": [type_]})["referrers"]
+    assert (found["digest"], found["artifactType"]) == (made["imageId"]["imageDigest"], type_)
+    assert not reader.list_image_referrers(**asked, filter={"artifactTypes": ["another"]})["referrers"]
+
+
 def test_a_tag_that_may_move_moves(publisher: Any, reader: Any, application: str) -> None:
     first = push(publisher, application, "dev-frontend", "first")
     second = push(publisher, application, "dev-frontend", "second")

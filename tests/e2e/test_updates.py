@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -16,7 +17,17 @@ from tests.support import DIGEST, ORGANIZATION
 
 pytestmark = pytest.mark.skipif(EXISTING in os.environ, reason="this changes what is deployed")
 
-STACKS = ("AccountAudit", "BatchJobs", "ImageRepositories", "Network")
+REPLACED = {
+    "AccountAudit": set[str](),
+    "AppRunnerService": set[str](),
+    "BatchJobs": {"AWS::Batch::JobDefinition"},
+    "ExpressService": {"AWS::ECS::TaskDefinition"},
+    "ImageRepositories": set[str](),
+    "Network": set[str](),
+    "ServiceMove": {"AWS::ECS::TaskDefinition"},
+}
+"""By stack what a new image replaces."""
+STACKS = tuple(REPLACED)
 Ids = dict[str, dict[str, str]]
 
 
@@ -57,12 +68,12 @@ def updated(deployment: Deployment, before: Ids) -> Ids:
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_changed_options_replace_nothing_but_job_definitions(
+def test_changed_options_replace_nothing_but_definitions(
     deployment: Deployment, before: Ids, updated: Ids, stack: str
 ) -> None:
     types = {resource.id: resource.type for resource in deployment.stack(stack).resources}
     new = {types[id] for id in updated[stack] if before[stack].get(id) != updated[stack][id]}
-    assert new == ({"AWS::Batch::JobDefinition"} if stack == "BatchJobs" else set())
+    assert new == REPLACED[stack]
     assert set(before[stack]) == set(updated[stack])
 
 
@@ -108,6 +119,31 @@ class TestInPlace:
             ]
             assert ORGANIZATION in found["PolicyDocument"]
 
+    def test_weights_of_a_move(self, deployment: Deployment) -> None:
+        stack = deployment.stack("ServiceMove")
+        zone = stack.the("AWS::Route53::HostedZone").physical
+        records = deployment.client("route53").list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+        assert sorted(each["Weight"] for each in records if "Weight" in each) == [10, 90]
+
+    def test_variables_of_a_service(self, deployment: Deployment) -> None:
+        """Whose deployment was asked about: the function that looks for signatures lets the one exception pass."""
+        assert release(deployment) == "excepted"
+        assert [each["message"] for each in verdicts(deployment)] == ["image unsigned-allowed"]
+
+
+def release(deployment: Deployment) -> str:
+    """What WebService answers that it is."""
+    balancer = deployment.stack("WebService").load_balancer()
+    return deployment.ask("orders.example.com", balancer=balancer).environment["RELEASE"]
+
+
+def verdicts(deployment: Deployment) -> list[dict[str, Any]]:
+    """What the function that looks for signatures has said of images."""
+    group = deployment.stack("WebService").the("AWS::Logs::LogGroup", "OrdersSignaturesLogs").physical
+    events = deployment.client("logs").filter_log_events(logGroupName=group)["events"]
+    lines = [json.loads(each["message"]) for each in events if each["message"].startswith("{")]
+    return [each for each in lines if each["message"].startswith("image ")]
+
 
 @pytest.fixture(scope="module")
 def shared(deployment: Deployment, updated: Ids) -> Ids:
@@ -128,6 +164,26 @@ def test_the_first_share_makes_new_queues(deployment: Deployment, updated: Ids, 
     assert not [each for each in batch.describe_job_queues(jobQueues=gone)["jobQueues"] if each["status"] == "VALID"]
     for environment in stack.of_type("AWS::Batch::ComputeEnvironment"):
         assert updated["BatchJobs"][environment.id] == environment.physical
+
+
+@pytest.mark.usefixtures("shared")
+def test_an_image_that_nobody_has_signed_is_refused(deployment: Deployment) -> None:
+    """The hook is really asked, CloudFormation says so, and what ran before goes on."""
+    arguments = ["cdk", "deploy", "WebService", "--exclusively", "--require-approval", "never", "--no-notices"]
+    output = str(deployment.directory / "unsigned.out")
+    done = deployment.local("run", "--", *arguments, "--output", output, "--app", app("updated", "unsigned"))
+    assert done.returncode == 1
+    cloudformation = deployment.client("cloudformation")
+    assert cloudformation.describe_stacks(StackName="WebService")["Stacks"][0]["StackStatus"] == (
+        "UPDATE_ROLLBACK_COMPLETE"
+    )
+    function = deployment.stack("WebService").the("AWS::Lambda::Function", "OrdersSignaturesFunction").physical
+    reason = str(first_failure(cloudformation, "WebService"))
+    assert "OrdersTaskService" in reason
+    assert f"{function} said FAILED in PRE_SCALE_UP" in reason
+    last = verdicts(deployment)[-1]
+    assert (last["message"], last["reason"]) == ("image refused", "no-signature"), last
+    assert release(deployment) == "excepted"
 
 
 def test_a_create_that_fails_is_rolled_back_and_says_why(deployment: Deployment) -> None:

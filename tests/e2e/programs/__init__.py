@@ -1,4 +1,4 @@
-"""Programs that stand for images when a job runs."""
+"""Programs that stand for images when a job, a task or a service runs."""
 
 import sys
 from pathlib import Path
@@ -9,5 +9,9 @@ def _program(name: str) -> dict[str, Any]:
     return {"command": [sys.executable, str(Path(__file__).parent / name)]}
 
 
-IMAGES = {"BatchJobs": _program("job.py"), "CsvPipeline": _program("csv_image.py")}
-"""By stack what `images.json` says of its repository."""
+IMAGES = {
+    "batchjobs-images": _program("job.py"),
+    "csvpipeline-": _program("csv_image.py"),
+    "imagerepositories-application": _program("service.py"),
+}
+"""What `images.json` says: by the start of a repository's name."""

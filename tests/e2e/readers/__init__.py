@@ -11,24 +11,51 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from tests.e2e.readers import (
+    apprunner,
     audit,
+    balancers,
     batch,
     cloudwatch,
     custom,
     dynamodb,
     ec2,
     ecr,
+    ecs,
     events,
     iam,
     keys,
     lambda_,
     logs,
     messages,
+    names,
     s3,
+    scaling,
+    secrets,
 )
 
 Reader = Callable[[Callable[[str], Any], str, Mapping[str, Any]], dict[str, Any]]
-_MODULES: Final = (audit, batch, cloudwatch, custom, dynamodb, ec2, ecr, events, iam, keys, lambda_, logs, messages, s3)
+_MODULES: Final = (
+    apprunner,
+    audit,
+    balancers,
+    batch,
+    cloudwatch,
+    custom,
+    dynamodb,
+    ec2,
+    ecr,
+    ecs,
+    events,
+    iam,
+    keys,
+    lambda_,
+    logs,
+    messages,
+    names,
+    s3,
+    scaling,
+    secrets,
+)
 
 READERS: Final[Mapping[str, Reader]] = {type_: each for module in _MODULES for type_, each in module.READERS.items()}
 NOT_READ: Final[Mapping[str, Mapping[str, str]]] = {

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tests.e2e.compare import differences
+
 
 def closed_default_group(client: Callable[[str], Any], id: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
     of_vpc = [{"Name": "vpc-id", "Values": [wanted["VpcId"]]}, {"Name": "group-name", "Values": ["default"]}]
@@ -31,9 +33,20 @@ def inspector_scans(client: Callable[[str], Any], id: str, wanted: Mapping[str, 
     return {"ResourceTypes": [name for name in wanted["ResourceTypes"] if state[name.lower()]["status"] == "ENABLED"]}
 
 
+def kept_log_groups(client: Callable[[str], Any], id: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    pages = client("logs").get_paginator("describe_log_groups").paginate()
+    every = [each for page in pages for each in page["logGroups"]]
+    groups = [
+        each for name in wanted["LogGroups"] for each in every if not any(differences(name, each["logGroupName"]))
+    ]
+    ((retention, key),) = {(each["retentionInDays"], each["kmsKeyId"]) for each in groups}
+    return {"LogGroups": [each["logGroupName"] for each in groups], "RetentionInDays": retention, "KmsKeyArn": key}
+
+
 READERS = {
     "Custom::ClosedDefaultSecurityGroup": closed_default_group,
     "Custom::InspectorScans": inspector_scans,
+    "Custom::KeptLogGroups": kept_log_groups,
     "Custom::PrefixLists": prefix_lists,
     "Custom::ServiceLinkedRole": service_linked_role,
 }

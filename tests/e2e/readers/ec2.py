@@ -61,23 +61,25 @@ def security_group(client: Callable[[str], Any], id: str, wanted: Mapping[str, A
     return {
         **about,
         "GroupDescription": about["Description"],
-        "SecurityGroupEgress": _own(about["IpPermissionsEgress"]),
-        "SecurityGroupIngress": _own(about["IpPermissions"]),
+        "SecurityGroupEgress": _own(about["IpPermissionsEgress"], wanted.get("SecurityGroupEgress", [])),
+        "SecurityGroupIngress": _own(about["IpPermissions"], wanted.get("SecurityGroupIngress", [])),
     }
 
 
-def _own(rules: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Those that stand in a group's own properties; for prefix lists there are resources beside it."""
+def _own(rules: list[Mapping[str, Any]], wanted: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Those that stand in a group's own properties; for prefix lists and other groups there are resources beside it."""
     found = [_flat(*pair) for rule in rules for pair in _peers(rule)]
-    return [rule for rule in found if "PrefixListId" not in rule]
+    names_groups = any(name.endswith("SecurityGroupId") for rule in wanted for name in rule)
+    beside = {"PrefixListId"} if names_groups else {"PrefixListId", "SecurityGroupId"}
+    return [rule for rule in found if not beside & rule.keys()]
 
 
 def egress(client: Callable[[str], Any], id: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    return _rule(client, wanted, "IpPermissionsEgress")
+    return _rule(client, id, wanted, "IpPermissionsEgress")
 
 
 def ingress(client: Callable[[str], Any], id: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    return _rule(client, wanted, "IpPermissions")
+    return _rule(client, id, wanted, "IpPermissions")
 
 
 _PEERS = (
@@ -89,9 +91,12 @@ _PEERS = (
 )
 
 
-def _rule(client: Callable[[str], Any], wanted: Mapping[str, Any], direction: str) -> dict[str, Any]:
+def _rule(client: Callable[[str], Any], id: str, wanted: Mapping[str, Any], direction: str) -> dict[str, Any]:
     """The rule of a group with the wanted ports and peer."""
-    (group,) = client("ec2").describe_security_groups(GroupIds=[wanted["GroupId"]])["SecurityGroups"]
+    ec2, of = client("ec2"), wanted["GroupId"]
+    if isinstance(of, Like):  # only the deployment knows it
+        of = ec2.describe_security_group_rules(SecurityGroupRuleIds=[id])["SecurityGroupRules"][0]["GroupId"]
+    (group,) = ec2.describe_security_groups(GroupIds=[of])["SecurityGroups"]
     rules = [_flat(*pair) for rule in group[direction] for pair in _peers(rule)]
     side = "Destination" if direction.endswith("Egress") else "Source"
     named = [
@@ -108,7 +113,7 @@ def _rule(client: Callable[[str], Any], wanted: Mapping[str, Any], direction: st
         and (value == each[peer] or (isinstance(value, Like) and value.matches(each[peer])))
     ]
     assert len(found) == 1, f"of the rules {named} {len(found)} are the wanted one"
-    return {**found[0], "GroupId": wanted["GroupId"]}
+    return {**found[0], "GroupId": of}
 
 
 def _peers(rule: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], dict[str, Any]]]:

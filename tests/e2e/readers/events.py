@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tests.e2e.compare import pascal
+
 
 def rule(client: Callable[[str], Any], id: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
     events = client("events")
@@ -18,7 +20,9 @@ def rule(client: Callable[[str], Any], id: str, wanted: Mapping[str, Any]) -> di
 
 
 def schedule(client: Callable[[str], Any], id: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    return dict(client("scheduler").get_schedule(Name=id.rsplit("/", 1)[-1]))
+    about = dict(client("scheduler").get_schedule(Name=id.rsplit("/", 1)[-1]))
+    task = about["Target"].get("EcsParameters", {})
+    return {**about, "Target": {**about["Target"], **({"EcsParameters": pascal(task)} if task else {})}}
 
 
 def pipe(client: Callable[[str], Any], id: str, wanted: Mapping[str, Any]) -> dict[str, Any]:

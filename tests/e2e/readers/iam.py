@@ -39,5 +39,15 @@ def managed_policy(client: Callable[[str], Any], id: str, wanted: Mapping[str, A
     }
 
 
-READERS = {"AWS::IAM::Role": role, "AWS::IAM::Policy": inline_policy, "AWS::IAM::ManagedPolicy": managed_policy}
+def instance_profile(client: Callable[[str], Any], id: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    about = client("iam").get_instance_profile(InstanceProfileName=id)["InstanceProfile"]
+    return {**about, "Roles": [each["RoleName"] for each in about["Roles"]]}
+
+
+READERS = {
+    "AWS::IAM::InstanceProfile": instance_profile,
+    "AWS::IAM::ManagedPolicy": managed_policy,
+    "AWS::IAM::Policy": inline_policy,
+    "AWS::IAM::Role": role,
+}
 NOT_READ: dict[str, dict[str, str]] = {}

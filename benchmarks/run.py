@@ -17,6 +17,7 @@ from part_check import checkov_version, install_checkov, measure_check
 from part_imports import measure_imports
 from part_network import measure_network
 from part_pipeline import measure_pipeline
+from part_services import measure_services
 from part_synth import measure_synth
 
 _PAGE: Final = HERE.parent / "docs" / "performance.md"
@@ -33,6 +34,7 @@ def main() -> None:
         measure_network(),
         measure_batch(),
         measure_pipeline(),
+        measure_services(),
         measure_check(),
     ]
     minutes = (time.perf_counter() - began) / 60

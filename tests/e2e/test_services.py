@@ -96,7 +96,7 @@ class TestWayIn:
         records = [
             each
             for each in deployment.client("route53").list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
-            if each["Name"] == f"{NAME}."
+            if (each["Name"], each["Type"]) == (f"{NAME}.", "A")
         ]
         assert sorted(each["Weight"] for each in records) == [0, 100]
         found = deployment.client("elbv2").describe_load_balancers()["LoadBalancers"]
@@ -260,8 +260,6 @@ def run(deployment: Deployment, web: Deployed) -> Callable[..., dict[str, Any]]:
             "launchType": parameters["LaunchType"],
             "networkConfiguration": {"awsvpcConfiguration": place},
             "platformVersion": parameters["PlatformVersion"],
-            "propagateTags": parameters["PropagateTags"],
-            "enableECSManagedTags": parameters["EnableECSManagedTags"],
         }
         (task,) = scheduler.run_task(**{**given, **changes})["tasks"]
 

@@ -8,7 +8,9 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -28,6 +30,7 @@ from tests.support import (
     REGION,
     ROOT,
     concrete,
+    new_app,
     of_type,
     permissions,
     synthesized,
@@ -76,6 +79,13 @@ def _readable(template: Mapping[str, Any]) -> Any:
 def templates(app: App, **options: Any) -> dict[str, dict[str, Any]]:
     build(app, Options(**options))
     return synthesized(app)
+
+
+@cache
+def with_options(**options: Any) -> dict[str, dict[str, Any]]:
+    """The templates with some options, for tests that only read them."""
+    with TemporaryDirectory() as directory:
+        return templates(new_app(Path(directory)), **options)
 
 
 def reference(app: App) -> dict[str, Any]:
@@ -188,9 +198,9 @@ class TestServices:
 
     @pytest.mark.parametrize(("stack", "services"), [("WebService", 1), ("ServiceMove", 2)])
     def test_services_answer_to_the_domain_alone_and_prove_it_by_the_certificate(
-        self, app: App, stack: str, services: int
+        self, stack: str, services: int
     ) -> None:
-        template = templates(app, domain=self.DOMAIN, certificate=self.CERTIFICATE)[stack]
+        template = with_options(domain=self.DOMAIN, certificate=self.CERTIFICATE, digest=DIGEST)[stack]
         rules = of_type(template, "AWS::ElasticLoadBalancingV2::ListenerRule").values()
         hosts = [each["Properties"]["Conditions"][0]["HostHeaderConfig"]["Values"] for each in rules]
         assert hosts == [[self.DOMAIN]] * services
@@ -203,8 +213,8 @@ class TestServices:
         assert template["Outputs"]["Url"]["Value"] == f"https://{self.DOMAIN}"
 
     @pytest.mark.parametrize("green", [0, 10, 100])
-    def test_so_many_clients_among_a_hundred_get_the_new_service(self, app: App, green: int) -> None:
-        template = templates(app, green=green)["ServiceMove"]
+    def test_so_many_clients_among_a_hundred_get_the_new_service(self, green: int) -> None:
+        template = with_options(**({"green": green} if green else {}))["ServiceMove"]
         records = of_type(template, "AWS::Route53::RecordSet")
         weights = {id.partition("WayIn")[0]: each["Properties"]["Weight"] for id, each in records.items()}
         assert weights == {"Blue": 100 - green, "Green": green}
@@ -213,13 +223,13 @@ class TestServices:
         # What is ill gets nobody, whatever its weight.
         assert all(each["Properties"]["AliasTarget"]["EvaluateTargetHealth"] for each in records.values())
 
-    def test_the_web_service_has_all_clients_of_its_name(self, app: App) -> None:
-        (record,) = of_type(templates(app)["WebService"], "AWS::Route53::RecordSet").values()
+    def test_the_web_service_has_all_clients_of_its_name(self) -> None:
+        (record,) = of_type(with_options()["WebService"], "AWS::Route53::RecordSet").values()
         assert "Weight" not in record["Properties"]
 
     @pytest.mark.parametrize("stack", ["WebService", "ExpressService", "AppRunnerService", "ServiceMove"])
-    def test_the_image_is_the_digest_of_the_application(self, app: App, stack: str) -> None:
-        template = templates(app, digest=DIGEST)[stack]
+    def test_the_image_is_the_digest_of_the_application(self, stack: str) -> None:
+        template = with_options(domain=self.DOMAIN, certificate=self.CERTIFICATE, digest=DIGEST)[stack]
         tasks = of_type(template, "AWS::ECS::TaskDefinition").values()
         found = [each["Image"] for task in tasks for each in task["Properties"]["ContainerDefinitions"]]
         for service in of_type(template, "AWS::AppRunner::Service").values():
@@ -234,8 +244,8 @@ class TestServices:
     @pytest.mark.parametrize(
         ("region", "there"), [(None, True), (REGION, True), ("eu-north-1", False), ("us-gov-west-1", False)]
     )
-    def test_app_runner_is_left_out_where_it_is_not(self, app: App, region: str | None, *, there: bool) -> None:
-        found = templates(app, account=ACCOUNT if region else None, region=region)
+    def test_app_runner_is_left_out_where_it_is_not(self, region: str | None, *, there: bool) -> None:
+        found = with_options(**({"account": ACCOUNT, "region": region} if region else {}))
         assert ("AppRunnerService" in found) is there
         assert {"WebService", "ExpressService", "ServiceMove"} <= set(found)
 

@@ -106,8 +106,6 @@ class _Region:
         self._inside = [
             self._matching.matches_any(self._terms[name], [pattern]) for name, pattern in self._patterns.items()
         ]
-        if _is_open(self._patterns["Resource"]):  # every call is about something
-            self._inside.append(self._terms["Resource"] != self.z3.StringVal(""))
 
     def allowed(self, layers: Layers) -> Any:
         """The term that a call is allowed by the policies, and by the permissions boundary if there is one."""
@@ -140,6 +138,11 @@ class _Region:
             narrowed = [self.z3.substitute(each, *instead) for each in terms]
             if self._holds(narrowed):
                 return self._call(chosen, narrowed)
+        if not model.eval(self._terms["Resource"], model_completion=True).as_string():
+            # Every call is about something. Asked from the beginning, it makes the solver slow.
+            model = self._solved([*terms, self._terms["Resource"] != self.z3.StringVal("")])
+            if model is None:
+                return None
         found = {
             name: model.eval(term, model_completion=True)
             for name, term in self._terms.items()

@@ -203,6 +203,7 @@ class PrivateAppRunnerService(PrivateWebService):
             )
             scaling, size = scaling or Scaling(), _size(path, cpu, memory)
             _check_scaling(path, scaling)
+            _check_health(path, health_check)
             _check_source(path, image, source, port, automatic=automatic_deployments)
             given: dict[str, Any] = {"port": port, "command": command, "environment": environment, "secrets": secrets}
             if source is not None:
@@ -524,6 +525,14 @@ def _check_scaling(path: str, scaling: Scaling) -> None:
     if scaling.max > _MOST_COPIES:
         allowed = f"{_MOST_COPIES} at most, by App Runner's quota"
         raise invalid(path, "scaling", f"Scaling(max={scaling.max})", allowed=allowed, write="Scaling(max=25)")
+
+
+def _check_health(path: str, health: HealthCheck | None) -> None:
+    """Refuse what App Runner has no time for."""
+    if health is not None and health.grace is not None:
+        allowed = "without grace, which App Runner does not give"
+        write = "more bad answers: HealthCheck(unhealthy=10)"
+        raise invalid(path, "health_check", "HealthCheck(grace=...)", allowed=allowed, write=write)
 
 
 def _check_source(path: str, image: object, source: object, port: int | None, *, automatic: bool) -> None:

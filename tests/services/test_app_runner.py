@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from aws_cdk import App, Aws, Environment, Size, Stack, Tags
+from aws_cdk import App, Aws, Duration, Environment, Size, Stack, Tags
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_kms as kms
@@ -578,6 +578,7 @@ class TestErrors:
         ({"command": ["sh", "-c", "a\nb"]}, ["command is", "one line"]),
         ({"services": ["quantum"]}, ["services is 'quantum'"]),
         ({"health_check": "/health"}, ["health_check is '/health'", "HealthCheck(path="]),
+        ({"health_check": HealthCheck(grace=Duration.minutes(2))}, ["HealthCheck(grace=...)", "unhealthy=10"]),
         ({"endpoint": "vpce-1"}, ["endpoint is 'vpce-1'", "apprunner.requests"]),
         ({"web_acl": 3}, ["web_acl is 3", "a CfnWebACL, or an ARN"]),
         ({"tracing": True}, ["tracing is True", "Tracing("]),

@@ -221,6 +221,8 @@ def started_up(directory: Path, port: int) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        # A shell lets what it starts in the background ignore SIGINT, and a test run in the background hands that on.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509 - no threads
     )
     assert process.stdout
     lines = [process.stdout.readline() for _ in range(2)]

@@ -83,17 +83,19 @@ class Alarms(Construct):
         description: str,
         threshold: float = 1,
         periods: int = 1,
+        datapoints: int | None = None,
         tell_missing: bool = False,
         scope: Construct | None = None,
     ) -> cloudwatch.Alarm:
-        """An alarm on a metric, at the threshold or above it for so many of its periods; on request also when there is
-        no more data."""
+        """An alarm on a metric, at the threshold or above it for so many of its periods, or `datapoints` of them; on
+        request also when there is no more data."""
         alarm = cloudwatch.Alarm(
             scope or self,
             id,
             metric=metric,
             threshold=threshold,
             evaluation_periods=periods,
+            datapoints_to_alarm=datapoints,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             # A filter that finds nothing writes nothing.
             treat_missing_data=cloudwatch.TreatMissingData.MISSING

@@ -43,6 +43,20 @@ def grant_apart(
         waive(policy, *waivers)
 
 
+def grant_unbound(grantee: iam.IGrantable, id: str, actions: Sequence[str], *, scope: Construct | None = None) -> None:
+    """Give actions that have no resource level to a principal, apart.
+
+    Args:
+        grantee: who may do it.
+        id: the construct id of the policy.
+        actions: what is allowed, on `*`.
+        scope: where the policy of an imported role stands.
+    """
+    reason = f"{' and '.join(actions)} have no resource level, and this policy allows no more"
+    statement = iam.PolicyStatement(actions=list(actions), resources=["*"])
+    grant_apart(grantee, id, [statement], [Waiver("AwsSolutions-IAM5[Resource::*]", reason=reason)], scope=scope)
+
+
 def check_carrier(path: str, principal: object) -> None:
     """Refuse a principal that no policy can be attached to, such as a service: a grant would give it nothing."""
     if isinstance(principal, iam.PrincipalBase):

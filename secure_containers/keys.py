@@ -43,12 +43,7 @@ def allow_volumes(key: kms.IKey, stack: Stack) -> None:
 
     The service-linked role of Auto Scaling cannot be named: it may not exist yet, and the policy would be refused.
     """
-    via = {
-        "StringEquals": {
-            "kms:CallerAccount": stack.account,
-            "kms:ViaService": f"ec2.{stack.region}.{stack.url_suffix}",
-        }
-    }
+    via = {"StringEquals": {"kms:CallerAccount": stack.account, **through("ec2", stack)["StringEquals"]}}
     for sid, actions, conditions in (
         ("Volumes", ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"], via),
         ("AttachedVolumes", ["kms:CreateGrant"], {**via, "Bool": {"kms:GrantIsForAWSResource": "true"}}),

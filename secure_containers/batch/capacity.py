@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Final
 
 import jsii
-from aws_cdk import CfnResource, Duration, Fn, IStableNumberProducer, Lazy, Stack
+from aws_cdk import Duration, Fn, IStableNumberProducer, Lazy, Stack
 from aws_cdk import aws_batch as batch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
@@ -24,6 +24,7 @@ from secure_containers.batch.platforms import Ec2, Eks, Fargate, Platform, insta
 from secure_containers.batch.roles import job_host_role
 from secure_containers.keys import allow_volumes
 from secure_containers.tasks.hosts import encrypted_volume, own_metadata_only
+from secure_containers.tasks.tags import without_tags
 from secure_containers.waivers import Waiver, waive
 
 _STUCK: Final = (
@@ -138,7 +139,7 @@ class Capacity:
             update_policy=None if self._hosts is None else self._update_policy(),
             eks_configuration=_cluster(self._platform) if isinstance(self._platform, Eks) else None,
         )
-        _without_tags(made)
+        without_tags(made)
         if isinstance(self._platform, Eks) and not isinstance(self._platform.node_role, iam.Role):
             reason = "the role of the nodes belongs to the cluster, and is judged where it is made"
             waive(made, Waiver("SC-BAT-13", reason=reason))
@@ -177,7 +178,7 @@ class Capacity:
             if cancel_after is not None
             else None,
         )
-        _without_tags(queue)
+        without_tags(queue)
         return queue
 
 
@@ -223,11 +224,6 @@ def _scheduling_policy(scope: Construct, shares: Sequence[Share]) -> batch.CfnSc
             ]
         ),
     )
-
-
-def _without_tags(resource: CfnResource) -> None:
-    """Keep an app's tags off: a change of them would replace the resource, and with a queue the jobs in it are lost."""
-    resource.add_property_deletion_override("Tags")
 
 
 @jsii.implements(IStableNumberProducer)

@@ -30,7 +30,7 @@ from secure_containers.batch.settings import (
 )
 from secure_containers.batch.watch import JobWatch
 from secure_containers.errors import invalid
-from secure_containers.grants import grant_apart
+from secure_containers.grants import grant_apart, grant_unbound
 from secure_containers.logs import encrypted_log_group
 from secure_containers.tasks.roles import scheduler_role, task_role
 from secure_containers.tasks.schedules import check_schedule, on_schedule
@@ -242,17 +242,8 @@ class BatchJob(Construct):
         Args:
             grantee: who looks.
         """
-        self._grant(
-            grantee,
-            "DescribeJobs",
-            [iam.PolicyStatement(actions=list(DESCRIBE_ACTIONS), resources=["*"])],
-            [
-                Waiver(
-                    "AwsSolutions-IAM5[Resource::*]",
-                    reason=f"{' and '.join(DESCRIBE_ACTIONS)} have no resource level, and this policy allows no more",
-                )
-            ],
-        )
+        check_grantee(self.node.path, grantee, self)
+        grant_unbound(grantee, "DescribeJobs", DESCRIBE_ACTIONS, scope=self)
 
     def add_schedule(
         self,

@@ -16,8 +16,8 @@ from secure_containers.batch.platforms import Ec2, Eks, Fargate, Platform
 from secure_containers.errors import KEY, TOPIC, check_arguments, invalid
 from secure_containers.grants import check_carrier
 from secure_containers.logs import LOG_RETENTION
-from secure_containers.network import PrivateNetwork
 from secure_containers.network.endpoints import known_service
+from secure_containers.network.private_network import check_network
 from secure_containers.tasks.checks import (
     check_ephemeral_storage,
     check_fargate_size,
@@ -58,12 +58,7 @@ _PARTS_OF_JOBS: Final = (
 
 def check_environment(path: str, **given: Any) -> None:
     """Refuse arguments of other types, and shares that contradict each other, before anything is made of them."""
-    network = given["network"]
-    if not isinstance(network, PrivateNetwork):
-        of_vpc = ", vpc=vpc" if hasattr(network, "vpc_id") else ""
-        allowed = "a PrivateNetwork, which finds or makes the endpoints of any VPC"
-        write = f'network=PrivateNetwork(self, "Network"{of_vpc})'
-        raise invalid(path, "network", network, allowed=allowed, write=write)
+    check_network(path, given["network"])
     check_arguments(
         path,
         given,

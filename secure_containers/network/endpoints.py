@@ -13,6 +13,7 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from secure_containers.ecr.actions import PULL_ACTIONS
 from secure_containers.errors import invalid
 from secure_containers.rules.network.services import (
     FIPS_REGIONS,
@@ -26,11 +27,10 @@ from secure_containers.rules.network.services import (
 
 _BY_AGENTS: Final = (*PULL_SERVICES, *HOST_SERVICES, "logs", "ssmmessages", "guardduty-data", "secretsmanager", "ssm")
 """What agents of AWS call, which no SDK setting turns to FIPS host names."""
-_GUARDDUTY_AGENT: Final = "aws-guardduty-agent-fargate"
+GUARDDUTY_AGENT: Final = "aws-guardduty-agent-fargate"
 """The repository of GuardDuty's agent, in accounts of AWS, which runs beside Fargate tasks under their role."""
 WRITE_RESOURCES: Final = 'resources=[bucket.bucket_arn, bucket.arn_for_objects("*")]'
 _HTTPS: Final = ec2.Port.tcp(443)
-_PULL: Final = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
 _READ_PARAMETERS: Final = ("ssm:GetParameter", "ssm:GetParameters", "ssm:GetParametersByPath")
 AnyEndpoint = ec2.IInterfaceVpcEndpoint | ec2.IGatewayVpcEndpoint
 
@@ -291,10 +291,10 @@ class Endpoints:
             # ECR gives layers out by pre-signed URLs of an account of AWS, which no condition on the caller meets.
             return [_allow("ImageLayers", ["s3:GetObject"], layer_bucket(self._partition, self._region))]
         if service.name in ("ecr.api", "ecr.dkr"):
-            agent = f"{arn}:ecr:{self._region}:*:repository/{_GUARDDUTY_AGENT}"
+            agent = f"{arn}:ecr:{self._region}:*:repository/{GUARDDUTY_AGENT}"
             return [
                 _allow("SignIn", ["ecr:GetAuthorizationToken"], "*", own),
-                _allow("GuardDutyAgent", _PULL, agent, own),
+                _allow("GuardDutyAgent", PULL_ACTIONS, agent, own),
             ]
         if service.name == "ssm":
             public = f"{arn}:ssm:{self._region}::parameter/aws/*"

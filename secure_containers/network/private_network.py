@@ -385,6 +385,15 @@ class PrivateNetwork(Construct):
             _add_flow_log(self, self.vpc.vpc_id, group)
 
 
+def check_network(path: str, network: object) -> None:
+    """Refuse what is no network of ours; of a VPC, say how it becomes one."""
+    if not isinstance(network, PrivateNetwork):
+        of_vpc = ", vpc=vpc" if hasattr(network, "vpc_id") else ""
+        allowed = "a PrivateNetwork, which finds or makes the endpoints of any VPC"
+        write = f'network=PrivateNetwork(self, "Network"{of_vpc})'
+        raise invalid(path, "network", network, allowed=allowed, write=write)
+
+
 def _check_types(path: str, **given: object) -> None:
     """Refuse arguments of other types, before anything is made of them."""
     check_arguments(

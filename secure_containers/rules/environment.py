@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from secure_containers.rules import batch_model, ecs_model
+from secure_containers.rules import app_runner_model, batch_model, ecs_model
 from secure_containers.rules.contents import contents
 from secure_containers.rules.credentials import credential_in
 from secure_containers.rules.engine import Controls, Observations, resource_rule
@@ -14,16 +14,11 @@ from secure_containers.rules.template import Resource, Template, Value
 
 _FUNCTIONS: Final = ("AWS::Lambda::Function", "AWS::Serverless::Function")
 _ECS: Final = (ecs_model.TASK_DEFINITION, ecs_model.EXPRESS)
-_APP_RUNNER: Final = "AWS::AppRunner::Service"
-_APP_RUNNER_VARIABLES: Final = (
-    ("ImageRepository", "ImageConfiguration"),
-    ("CodeRepository", "CodeConfiguration", "CodeConfigurationValues"),
-)
 
 
 @resource_rule(
     "SC-TXT-03",
-    types=(batch_model.DEFINITION, *_ECS, *_FUNCTIONS, _APP_RUNNER),
+    types=(batch_model.DEFINITION, *_ECS, *_FUNCTIONS, app_runner_model.SERVICE),
     guidelines=("ecs-task-roles", "signed-requests-temporary-credentials"),
     controls=Controls(
         fsbp=("ECS.8",),
@@ -103,8 +98,8 @@ def _lists(resource: Resource) -> Iterator[Value]:
         for container in model.containers(resource):
             yield from container.value.get(container.environment)
     else:
-        for path in _APP_RUNNER_VARIABLES:
-            yield from resource.get("SourceConfiguration", *path, "RuntimeEnvironmentVariables")
+        for configuration in app_runner_model.configurations(resource):
+            yield from configuration.get("RuntimeEnvironmentVariables")
 
 
 def _secret(name: str, value: Value, written: Any) -> Observations:

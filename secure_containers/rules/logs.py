@@ -8,6 +8,7 @@ from typing import Final
 
 from secure_containers.rules.engine import Controls, Observations, resource_rule
 from secure_containers.rules.intrinsics import placeholders
+from secure_containers.rules.task_model import referred
 from secure_containers.rules.template import Resource, Value, World, is_left_out, is_true
 
 _CLOUDWATCH_CONTROLS: Final = "https://docs.aws.amazon.com/securityhub/latest/userguide/cloudwatch-controls.html"
@@ -197,7 +198,7 @@ def _asked(world: World) -> Mapping[Resource, list[Value]]:
     found: dict[Resource, list[Value]] = {}
     for asking in _asking(world):
         for alarm in [
-            *_referred(world, asking),
+            *_referred(asking),
             *(each for name in _names(asking.text) for each in named.get(name, ())),
         ]:
             found.setdefault(alarm, []).append(asking)
@@ -215,15 +216,10 @@ def _asking(world: World) -> Iterator[Value]:
             yield from (name for alarm in alarms.items() for name in alarm.get("Name"))
 
 
-def _referred(world: World, asking: Value) -> Iterator[Resource]:
+def _referred(asking: Value) -> Iterator[Resource]:
     """The resources to which a text refers, in its own template or by what another one gives."""
     for name in placeholders(asking.text):
-        given = world.named_output(name)
-        home, text = (given.resource.template, given.text) if given else (asking.resource.template, f"${{{name}}}")
-        for each in placeholders(text):
-            resource = home.resources.get(each.partition(".")[0])
-            if resource is not None:
-                yield resource
+        yield from (resource for resource in referred(asking, name) if resource is not None)
 
 
 def _names(text: str) -> list[str]:

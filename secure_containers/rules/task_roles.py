@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from secure_containers.rules import batch_model, ecs_model
+from secure_containers.rules import app_runner_model, batch_model, ecs_model
 from secure_containers.rules.engine import Observations
 from secure_containers.rules.task_model import identities, named_resources, stand_together
 from secure_containers.rules.template import Observation, Place, Resource, Template, Value, World
 
-APP_RUNNER: Final = "AWS::AppRunner::Service"
 _AWS_POLICY: Final = re.compile(r":iam::aws:policy/(?:.*/)?([^/]+)$")
 
 
@@ -41,7 +40,9 @@ Uses = Mapping[tuple[Template | None, Place], list[Use]]
 def uses(world: World) -> Uses:
     """Who names each role."""
     found: dict[tuple[Template | None, Place], list[Use]] = {}
-    for bearer in world.of_type(batch_model.DEFINITION, ecs_model.TASK_DEFINITION, ecs_model.EXPRESS, APP_RUNNER):
+    for bearer in world.of_type(
+        batch_model.DEFINITION, ecs_model.TASK_DEFINITION, ecs_model.EXPRESS, app_runner_model.SERVICE
+    ):
         for use in uses_of(bearer):
             for identity in identities(world, use.value):
                 found.setdefault(identity, []).append(use)
@@ -54,8 +55,8 @@ def uses_of(bearer: Resource) -> Iterator[Use]:
         for task in batch_model.tasks(bearer):
             if not task.value.unknown:  # its roles are not one and the same because neither is told
                 yield from _uses(bearer, job=task.job_roles, execution=task.execution_roles)
-    elif bearer.type == APP_RUNNER:
-        yield from _uses(bearer, instance=bearer.get("InstanceConfiguration", "InstanceRoleArn"))
+    elif bearer.type == app_runner_model.SERVICE:
+        yield from _uses(bearer, instance=bearer.get(*app_runner_model.INSTANCE_ROLE))
     else:
         yield from _uses(bearer, task=bearer.get("TaskRoleArn"), execution=bearer.get("ExecutionRoleArn"))
 

@@ -25,7 +25,7 @@ from constructs import Construct
 from secure_containers.custom_resource import kept_log_groups
 from secure_containers.ecr import EcrImage
 from secure_containers.errors import check_type, invalid
-from secure_containers.grants import grant_apart
+from secure_containers.grants import grant_unbound
 from secure_containers.logs import RETENTION_DAYS, allow_logs
 from secure_containers.network import PrivateNetwork
 from secure_containers.rules.app_runner_sizes import SIZES, memory_for
@@ -33,11 +33,10 @@ from secure_containers.services.parts import HealthCheck, Scaling, ServiceLimits
 from secure_containers.services.service import SERVICE_TYPES, PrivateWebService
 from secure_containers.services.settings import check_plain_key, check_same_place, check_shared, check_web_acl
 from secure_containers.services.source import CodeSource
-from secure_containers.services.task import TRACE_ACTIONS
-from secure_containers.services.watch import LoadMetrics, RequestMetrics, error_percent
+from secure_containers.services.watch import MINUTE, LoadMetrics, RequestMetrics, error_percent
 from secure_containers.tasks.checks import check_image
 from secure_containers.tasks.parts import CpuArchitecture, SecretField, SecureParameter
-from secure_containers.tasks.permissions import let_read, value_from
+from secure_containers.tasks.permissions import TRACE_ACTIONS, let_read, value_from
 from secure_containers.tasks.roles import own_role
 from secure_containers.tasks.tags import without_tags
 from secure_containers.waivers import DefaultsOff, Waiver, waiver_line
@@ -59,7 +58,6 @@ REGIONS: Final = (
 _TYPES: Final = (*SERVICE_TYPES, "AWS::AppRunner::Service", "AWS::EC2::VPCEndpoint")
 _REQUESTS: Final = "apprunner.requests"
 _CONCURRENCY: Final = 100
-_MINUTE: Final = Duration.minutes(1)
 _LONGER: Final = Duration.minutes(5)
 _MOST_COPIES: Final = 25
 """By the quota of App Runner."""
@@ -218,7 +216,7 @@ class PrivateAppRunnerService(PrivateWebService):
             self.role = self._role("Role", "tasks", f"What {path} may do")
             let_read(self.role, (secrets or {}).values())  # App Runner itself asks for them, past the network
             if tracing is not None:
-                self._let_trace()
+                grant_unbound(self.role, "Trace", TRACE_ACTIONS)
             group = ec2.SecurityGroup(
                 self, "SecurityGroup", vpc=network.vpc, description=f"Copies of {path}"[:255], allow_all_outbound=False
             )
@@ -292,11 +290,6 @@ class PrivateAppRunnerService(PrivateWebService):
         repository = image.repository.repository_arn
         role.add_to_policy(iam.PolicyStatement(actions=["ecr:DescribeImages"], resources=[repository]))
         return role
-
-    def _let_trace(self) -> None:
-        reason = f"{' and '.join(TRACE_ACTIONS)} have no resource level, and this policy allows no more"
-        statement = iam.PolicyStatement(actions=list(TRACE_ACTIONS), resources=["*"])
-        grant_apart(self.role, "Trace", [statement], [Waiver("AwsSolutions-IAM5[Resource::*]", reason=reason)])
 
     def _source(
         self, image: EcrImage | None, source: CodeSource | None, settings: _Settings, *, automatic: bool
@@ -390,11 +383,11 @@ class PrivateAppRunnerService(PrivateWebService):
 
     def _measure(self, scaling: Scaling) -> None:
         self._requests = RequestMetrics(
-            requests=self._metric("Requests", "Sum", _MINUTE),
+            requests=self._metric("Requests", "Sum", MINUTE),
             errors=error_percent(
-                self._metric("Requests", "Sum", _MINUTE), self._metric("5xxStatusResponses", "Sum", _MINUTE)
+                self._metric("Requests", "Sum", MINUTE), self._metric("5xxStatusResponses", "Sum", MINUTE)
             ),
-            latency=self._metric("RequestLatency", "p99", _MINUTE),
+            latency=self._metric("RequestLatency", "p99", MINUTE),
             latency_unit=1000,
         )
         self._load = LoadMetrics(

@@ -26,6 +26,9 @@ _MIB: Final = 1024**2
 _HOST: Final = re.compile(r"(?=.{4,128}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
 _LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _PATH: Final = re.compile(r"/[\w$./~&=+%?-]{0,1023}", re.ASCII)
+OTHER_PARTITIONS: Final = ("us-gov-", "cn-", "us-iso", "eu-isoe")
+"""How Regions begin where Amazon ECS watches no alarms during a deployment, and where AWS has not said that Fargate
+takes a tmpfs."""
 _MOST_TASKS: Final = 5000
 """Of a service, by the quota of Amazon ECS."""
 _PERCENT: Final = (1, 100)

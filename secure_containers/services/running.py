@@ -19,7 +19,7 @@ from secure_containers.errors import check_arguments, invalid
 from secure_containers.network import PrivateNetwork
 from secure_containers.services.capacity import Hosts
 from secure_containers.services.cluster import SecureEcsCluster
-from secure_containers.services.parts import Deployment, Discovery, Scaling, Tracing, TrustedSigners
+from secure_containers.services.parts import OTHER_PARTITIONS, Deployment, Discovery, Scaling, Tracing, TrustedSigners
 from secure_containers.services.settings import check_shared
 from secure_containers.services.signing import SignatureCheck
 from secure_containers.services.task import ContainerSettings, ServiceTask, TaskSettings, check_task
@@ -82,8 +82,6 @@ _STEPS: Final = {
     "CANARY": ("canaryConfiguration", "canaryPercent", "canaryBakeTimeInMinutes"),
     "LINEAR": ("linearConfiguration", "stepPercent", "stepBakeTimeInMinutes"),
 }
-_NO_DEPLOYMENT_ALARMS: Final = ("us-gov-", "cn-", "us-iso", "eu-isoe")
-"""Regions where Amazon ECS does not watch alarms during a deployment."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,7 +174,7 @@ def _checked(service: Construct, off: DefaultsOff, run: RunSettings) -> RunSetti
         allowed = "one by traffic with trusted_signers, since Amazon ECS asks nobody before a rolling deployment"
         raise invalid(path, "deployment", "rolling", allowed=allowed, write="deployment=Deployment.blue_green()")
     region = Stack.of(service).region
-    if not run.chosen.has_breaker and region.startswith(_NO_DEPLOYMENT_ALARMS):
+    if not run.chosen.has_breaker and region.startswith(OTHER_PARTITIONS):
         allowed = f"rolling or blue/green in {region}, where no alarm watches deployments"
         write = "deployment=Deployment.blue_green()"
         raise invalid(path, "deployment", str(run.chosen.strategy), allowed=allowed, write=write)
@@ -277,7 +275,7 @@ class Running:
         """
         task, hosts, run = self.task, self._settings.capacity, self._settings
         settings = _deployment(run.chosen, [] if task.signatures is None else [task.signatures.hook])
-        if rollback and not Stack.of(task).region.startswith(_NO_DEPLOYMENT_ALARMS):
+        if rollback and not Stack.of(task).region.startswith(OTHER_PARTITIONS):
             names = [alarm.alarm_name for alarm in rollback]
             settings["alarms"] = {"alarmNames": names, "enable": True, "rollback": True}
         self.service = ecs.CfnService(

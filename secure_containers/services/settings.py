@@ -15,6 +15,7 @@ from secure_containers.errors import KEY, TOPIC, check_arguments, check_type, in
 from secure_containers.logs import LOG_RETENTION
 from secure_containers.network import PrivateNetwork
 from secure_containers.network.endpoints import known_service
+from secure_containers.network.private_network import check_network
 from secure_containers.services.parts import HealthCheck, Scaling, ServiceLimits, Tracing
 from secure_containers.services.task import RESERVED
 from secure_containers.tasks.checks import check_secrets, check_variables
@@ -115,12 +116,7 @@ def check_web_acl(path: str, acl: object, stack: Stack) -> None:
 
 
 def _check_types(path: str, given: Mapping[str, Any]) -> None:
-    network = given["network"]
-    if not isinstance(network, PrivateNetwork):
-        of_vpc = ", vpc=vpc" if hasattr(network, "vpc_id") else ""
-        allowed = "a PrivateNetwork, which finds or makes the endpoints of any VPC"
-        write = f'network=PrivateNetwork(self, "Network"{of_vpc})'
-        raise invalid(path, "network", network, allowed=allowed, write=write)
+    check_network(path, given["network"])
     check_arguments(
         path,
         given,

@@ -23,14 +23,15 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from secure_containers.ecr import EcrImage
+from secure_containers.ecr.actions import PULL_ACTIONS
 from secure_containers.errors import check_arguments, check_type, invalid
-from secure_containers.grants import grant_apart
+from secure_containers.grants import grant_apart, grant_unbound
 from secure_containers.logs import encrypted_log_group
 from secure_containers.network import IMAGE_PULL, PrivateNetwork
-from secure_containers.network.endpoints import known_service
+from secure_containers.network.endpoints import GUARDDUTY_AGENT, known_service
 from secure_containers.rules.credentials import credential_in
 from secure_containers.services.capacity import Hosts
-from secure_containers.services.parts import Scratch
+from secure_containers.services.parts import OTHER_PARTITIONS, Scratch
 from secure_containers.services.signing import SignatureCheck
 from secure_containers.tasks.checks import (
     DEFAULT_USER,
@@ -44,8 +45,9 @@ from secure_containers.tasks.checks import (
     check_variables,
     default_memory,
 )
+from secure_containers.tasks.hosts import SESSION_ACTIONS
 from secure_containers.tasks.parts import CpuArchitecture, FileMount, SecretField, SecureParameter
-from secure_containers.tasks.permissions import let_mount, let_read, value_from
+from secure_containers.tasks.permissions import TRACE_ACTIONS, let_mount, let_read, value_from
 from secure_containers.tasks.roles import task_role
 from secure_containers.waivers import DefaultsOff, Waiver, as_found, waive, waiver_line
 
@@ -61,21 +63,6 @@ PORT_NAME: Final = "http"
 _MIB: Final = 1024**2
 _MOST_STOP_SECONDS: Final = 120
 _UNITS: Final = 1024
-_PULL: Final = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
-_AGENT: Final = "aws-guardduty-agent-fargate"
-TRACE_ACTIONS: Final = (
-    "xray:GetSamplingRules",
-    "xray:GetSamplingStatisticSummaries",
-    "xray:GetSamplingTargets",
-    "xray:PutTelemetryRecords",
-    "xray:PutTraceSegments",
-)
-_SESSIONS: Final = (
-    "ssmmessages:CreateControlChannel",
-    "ssmmessages:CreateDataChannel",
-    "ssmmessages:OpenControlChannel",
-    "ssmmessages:OpenDataChannel",
-)
 _LOOK_FOR_LOGS: Final = "logs:DescribeLogGroups"
 _ROUTER_USER: Final = "24224:24224"
 """Amazon ECS gives a log router the logs of all others, and asks for a user of its own."""
@@ -89,8 +76,6 @@ RESERVED: Final = {
     "ECS_": "which Amazon ECS sets itself",
 }
 """What names of variables may not begin with."""
-_NO_TMPFS: Final = ("us-gov-", "cn-", "us-iso", "eu-isoe")
-"""Regions where AWS has not said that Fargate takes a tmpfs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -350,9 +335,7 @@ class ServiceTask(Construct):
     def let_trace(self) -> None:
         """Let the task send traces."""
         self._services["xray"] = None
-        reason = f"{' and '.join(TRACE_ACTIONS)} have no resource level, and this policy allows no more"
-        statement = iam.PolicyStatement(actions=list(TRACE_ACTIONS), resources=["*"])
-        grant_apart(self.role, "Trace", [statement], [Waiver("AwsSolutions-IAM5[Resource::*]", reason=reason)])
+        grant_unbound(self.role, "Trace", TRACE_ACTIONS)
 
     def let_open_sessions(self) -> None:
         """Let Amazon ECS open shells in the task.
@@ -360,9 +343,7 @@ class ServiceTask(Construct):
         Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-exec.html
         """
         self._services["ssmmessages"] = None
-        reason = f"{' and '.join(_SESSIONS)} have no resource level, and this policy allows no more"
-        statement = iam.PolicyStatement(actions=list(_SESSIONS), resources=["*"])
-        grant_apart(self.role, "Exec", [statement], [Waiver("AwsSolutions-IAM5[Resource::*]", reason=reason)])
+        grant_unbound(self.role, "Exec", SESSION_ACTIONS)
 
     def let_record_sessions(self, group: logs.ILogGroup, key: kms.IKey) -> None:
         """Let shells in the task be encrypted and recorded, by the task itself."""
@@ -445,7 +426,7 @@ class ServiceTask(Construct):
 
     def _mounts(self, name: str, settings: ContainerSettings, linux: dict[str, Any]) -> list[dict[str, Any]]:
         region = Stack.of(self).region
-        in_memory = Token.is_unresolved(region) or not region.startswith(_NO_TMPFS)
+        in_memory = Token.is_unresolved(region) or not region.startswith(OTHER_PARTITIONS)
         mounts: list[dict[str, Any]] = []
         for index, scratch in enumerate(map(_scratch, settings.scratch)):
             if in_memory and not scratch.on_disk:
@@ -469,7 +450,7 @@ class ServiceTask(Construct):
     def _let_agent_in(self) -> None:
         """Let the image of GuardDuty's agent be pulled, which GuardDuty puts beside the task's containers."""
         stack = Stack.of(self)
-        agent = f"arn:{stack.partition}:ecr:{stack.region}:*:repository/{_AGENT}"
+        agent = f"arn:{stack.partition}:ecr:{stack.region}:*:repository/{GUARDDUTY_AGENT}"
         reason = (
             "the agent lies in an account of AWS that differs from Region to Region; whoever has a repository of this "
             "name could only give something to pull"
@@ -477,7 +458,7 @@ class ServiceTask(Construct):
         grant_apart(
             self.execution_role,
             "RuntimeMonitoring",
-            [iam.PolicyStatement(actions=list(_PULL), resources=[agent])],
+            [iam.PolicyStatement(actions=list(PULL_ACTIONS), resources=[agent])],
             [Waiver(f"AwsSolutions-IAM5[Resource::{as_found(stack, agent)}]", reason=reason)],
         )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, cast
+from typing import Final
 
 from aws_cdk import Duration, Fn, Names
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -171,9 +171,14 @@ class ServiceWatch(Construct):
         self, id: str, *, metric: cloudwatch.IMetric, threshold: float, description: str
     ) -> cloudwatch.Alarm:
         """An alarm on a metric that is at its threshold in three of five minutes."""
-        alarm = self.alarms.add(id, metric=metric, threshold=threshold, periods=_MINUTES_SEEN, description=description)
-        cast("cloudwatch.CfnAlarm", alarm.node.default_child).datapoints_to_alarm = _MINUTES
-        return alarm
+        return self.alarms.add(
+            id,
+            metric=metric,
+            threshold=threshold,
+            periods=_MINUTES_SEEN,
+            datapoints=_MINUTES,
+            description=description,
+        )
 
 
 def balancer_metrics(load_balancer: str, target_groups: Mapping[str, str]) -> RequestMetrics:

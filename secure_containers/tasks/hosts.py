@@ -32,7 +32,7 @@ _JOIN: Final = (
 _REPORT: Final = ("ecs:Poll", "ecs:StartTelemetrySession", "ecs:UpdateContainerInstancesState")
 _UNBOUND: Final = ("ecs:DiscoverPollEndpoint",)
 _REGISTER: Final = "ssm:UpdateInstanceInformation"
-_SESSIONS: Final = (
+SESSION_ACTIONS: Final = (
     "ssmmessages:CreateControlChannel",
     "ssmmessages:CreateDataChannel",
     "ssmmessages:OpenControlChannel",
@@ -137,7 +137,7 @@ def host_role(
     instances = [
         stack.format_arn(service="ecs", resource="container-instance", resource_name=f"{name}/*") for name in clusters
     ]
-    unbound = [*_UNBOUND, *(_SESSIONS if session_manager else ())]
+    unbound = [*_UNBOUND, *(SESSION_ACTIONS if session_manager else ())]
     policy = iam.ManagedPolicy(
         role,
         "Policy",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from aws_cdk import Stack
 from aws_cdk import aws_ec2 as ec2
@@ -12,6 +12,15 @@ from aws_cdk import aws_kms as kms
 
 from secure_containers.keys import use_key
 from secure_containers.tasks.parts import FileMount, SecretField, SecureParameter
+
+TRACE_ACTIONS: Final = (
+    "xray:GetSamplingRules",
+    "xray:GetSamplingStatisticSummaries",
+    "xray:GetSamplingTargets",
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
+)
+"""What a program or its collector does to send traces to AWS X-Ray."""
 
 
 def let_read(role: iam.Role, secrets: Iterable[object]) -> list[str]:

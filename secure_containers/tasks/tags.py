@@ -6,5 +6,5 @@ from aws_cdk import CfnResource
 
 
 def without_tags(resource: CfnResource) -> None:
-    """Keep an app's tags off: a change of them would replace the resource, with all that it serves."""
+    """Keep an app's tags off: a change of them would replace the resource, and what waits in a queue is lost."""
     resource.add_property_deletion_override("Tags")

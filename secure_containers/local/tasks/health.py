@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import ssl
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
@@ -66,7 +66,7 @@ class Check:
         self.port = port
         self._path, self._codes, self._tls, self._most = path, codes, tls, most
         self._register = register
-        self._registered: list[str] = []
+        self._registered: Sequence[str] = ()
         self._targets: dict[str, _Target] = {}
 
     def keep(self, tasks: Iterable[Task]) -> None:
@@ -89,14 +89,15 @@ class Check:
             self._tell()
 
     def _tell(self) -> None:
-        healthy = [address for address, target in self._targets.items() if target.passed]
+        healthy = tuple(address for address, target in self._targets.items() if target.passed)
         if healthy != self._registered:
             self._register(healthy)
             self._registered = healthy
 
     def passed(self, task: Task) -> bool:
-        """Whether a task is healthy."""
-        return task.address in self._targets and self._targets[task.address].passed
+        """Whether a task is healthy, and calls go to it."""
+        target = self._targets.get(task.address)
+        return target is not None and target.passed and task.address in self._registered
 
     def failed(self, task: Task) -> bool:
         """Whether a task is unhealthy for good: it had its time, and answers wrongly or not at all."""

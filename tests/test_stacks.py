@@ -88,26 +88,26 @@ def with_options(**options: Any) -> dict[str, dict[str, Any]]:
         return templates(new_app(Path(directory)), **options)
 
 
-def reference(app: App) -> dict[str, Any]:
-    return templates(app)["ImageRepositories"]
+def reference() -> dict[str, Any]:
+    return with_options()["ImageRepositories"]
 
 
-def test_templates(app: App, snapshot: SnapshotAssertion) -> None:
-    found = templates(app, organization=ORGANIZATION)
+def test_templates(snapshot: SnapshotAssertion) -> None:
+    found = with_options(organization=ORGANIZATION)
     for name, template in found.items():
         assert template == snapshot(extension_class=TemplateExtension, name=name)
 
 
-def test_logical_ids_of_what_holds_data_do_not_change(app: App, snapshot: SnapshotAssertion) -> None:
+def test_logical_ids_of_what_holds_data_do_not_change(snapshot: SnapshotAssertion) -> None:
     ids = {
         name: sorted(id for type_ in STATEFUL for id in of_type(template, type_))
-        for name, template in templates(app).items()
+        for name, template in with_options().items()
     }
     assert ids == snapshot(extension_class=TemplateExtension, name="stateful")
 
 
-def test_who_may_do_what(app: App) -> None:
-    template = reference(app)
+def test_who_may_do_what() -> None:
+    template = reference()
     ids = {
         id.rstrip("0123456789ABCDEF"): id
         for id in (*of_type(template, "AWS::ECR::Repository"), *of_type(template, "AWS::IAM::Role"))
@@ -133,15 +133,15 @@ def test_who_may_do_what(app: App) -> None:
     assert permissions(template, ids["Reader"]) == {login, *((action, application) for action in pull)}
 
 
-def test_roles_are_taken_by_services_for_this_account_only(app: App) -> None:
-    for role in of_type(reference(app), "AWS::IAM::Role").values():
+def test_roles_are_taken_by_services_for_this_account_only() -> None:
+    for role in of_type(reference(), "AWS::IAM::Role").values():
         (statement,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
         assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
         assert list(statement["Principal"]) == ["Service"]
 
 
-def test_findings_can_reach_the_encrypted_topic(app: App) -> None:
-    template = reference(app)
+def test_findings_can_reach_the_encrypted_topic() -> None:
+    template = reference()
     (key,) = (key for id, key in of_type(template, "AWS::KMS::Key").items() if id.startswith("FindingsKey"))
     statements = key["Properties"]["KeyPolicy"]["Statement"]
     (events,) = (each for each in statements if each["Principal"] == {"Service": "events.amazonaws.com"})

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import jsii
-from aws_cdk import Duration, Names, RemovalPolicy, Stack, Token
+from aws_cdk import Duration, Names, RemovalPolicy, Stack
 from aws_cdk import aws_batch as batch
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_eks as eks
@@ -87,6 +87,8 @@ class BatchJob(Construct):
     """The queue that `critical` has chosen."""
     output_prefix: str | None = None
     """Below what it writes in the environment's output bucket; None if that has none."""
+    job_definition_name: str
+    """The definition's name, by which its latest revision is submitted; of the stack's name and its place there."""
     tags: Mapping[str, str]
     """The tags with which jobs are submitted that `grant_terminate` shall reach."""
 
@@ -111,7 +113,9 @@ class BatchJob(Construct):
         self._queues = {queue.critical: queue.arn for queue in home.queues}
         self._critical = critical
         self.queue_arn = self._queues[critical]
-        self.tags = {KIND_TAG: Names.unique_resource_name(self, max_length=128, separator="-")}
+        # By a name that other stacks know too: CloudFormation does not let them import an ARN whose revision changes.
+        self.job_definition_name = Names.unique_resource_name(self, max_length=128, separator="-")
+        self.tags = {KIND_TAG: self.job_definition_name}
         self.log_group, self.execution_role = None, None
         if isinstance(home.platform, Eks):
             self.role = self._pod_role(home.platform, image)
@@ -146,12 +150,6 @@ class BatchJob(Construct):
     def job_definition_arn(self) -> str:
         """The definition's ARN with its revision, which changes with every update."""
         return self.definition.ref
-
-    @property
-    def job_definition_name(self) -> str:
-        """The definition's name, by which its latest revision is submitted."""
-        with_revision = {"Fn::Select": [1, {"Fn::Split": ["job-definition/", self.definition.ref]}]}
-        return Token.as_string({"Fn::Select": [0, {"Fn::Split": [":", with_revision]}]})
 
     def grant_submit(
         self, grantee: iam.IGrantable, *, only: batch.CfnJobQueue | None = None, share: str | None = None
@@ -286,7 +284,7 @@ class BatchJob(Construct):
         if parameters:
             job["Parameters"] = dict(parameters)
         stack = Stack.of(self)
-        return on_schedule(
+        made = on_schedule(
             self,
             id,
             description=f"Submits {self.node.path}",
@@ -296,6 +294,8 @@ class BatchJob(Construct):
             role_arn=self._scheduler_role().role_arn,
             input=stack.to_json_string(job),
         )
+        made.node.add_dependency(self.definition)
+        return made
 
     def on_state_change(
         self, id: str, *, states: Sequence[str] = ("FAILED",), target: events.IRuleTarget | None = None
@@ -354,6 +354,7 @@ class BatchJob(Construct):
         return batch.CfnJobDefinition(
             self,
             "Definition",
+            job_definition_name=self.job_definition_name,
             **shape,
             parameters=dict(parameters) or None,
             propagate_tags=None if isinstance(self._platform, Eks) else True,  # refused on EKS

@@ -105,7 +105,7 @@ def check_job(where: Construct, path: str, platform: Platform, **given: Any) -> 
     """
     _check_job_types(path, given)
     off = DefaultsOff(where, path, given["waivers"], types=_JOB_TYPES)
-    check_image(path, given["image"], off, "SC-BAT-05")
+    check_image(path, given["image"])
     _check_size(path, platform, given["vcpus"], given["memory"], given["gpus"])
     _check_storage(path, platform, given["ephemeral_storage"])
     _check_nodes(path, platform, given["nodes"], critical=given["critical"])

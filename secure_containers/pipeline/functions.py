@@ -359,6 +359,7 @@ def _queue(scope: Construct, id: str, *, retention: Duration, dead_letters: sqs.
 def let_submit(function: lambda_.Function, plant: Plant) -> None:
     """Let a function submit jobs of the pipeline, and no others."""
     plant.job.grant_submit(function, share=plant.share)
+    function.node.add_dependency(plant.job.definition)
     waive(_role(function), OWN_POLICIES)
 
 

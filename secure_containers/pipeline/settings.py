@@ -19,6 +19,7 @@ from secure_containers.logs import LOG_RETENTION
 from secure_containers.network import PrivateNetwork
 from secure_containers.pipeline.parts import Accept, PipelineLimits
 from secure_containers.runtime.terms import BY_STATUS
+from secure_containers.tasks.checks import check_image
 from secure_containers.waivers import Waiver
 
 VARIABLES: Final = (
@@ -74,7 +75,7 @@ def check_pipeline(path: str, **given: Any) -> None:
     for argument in ("network", "image", "retries", "keep"):
         if given[argument] is None:
             raise invalid(path, argument, None, allowed=f"a value for {argument}", write=f"{argument}=...")
-    _check_image(path, given["image"])
+    check_image(path, given["image"])
     _check_times(path, given["timeout"], given["lease"], given["keep"])
     _check_numbers(path, given["max_concurrency"])
     _check_environment(path, given["environment"])
@@ -193,17 +194,6 @@ def _refuse_without_key(path: str, argument: str, resource: IConstruct, write: s
         allowed="one that is imported with its key, so that functions and jobs are let use it",
         write=write,
     )
-
-
-def _check_image(path: str, image: EcrImage) -> None:
-    if not image.by_digest:
-        raise invalid(
-            path,
-            "image",
-            image.reference,
-            allowed="an image by its digest, so that every attempt of a job is the same program",
-            write='image=repository.image(digest="sha256:...")',
-        )
 
 
 def _check_times(path: str, timeout: Duration | None, lease: Duration | None, keep: Duration) -> None:

@@ -56,8 +56,13 @@ from secure_containers.rules.ecr import (
     unscanned_images,
     untagged_repository,
 )
-from secure_containers.rules.ecs_clusters import unaudited_exec, unhardened_container_hosts, unwatched_cluster
+from secure_containers.rules.ecs_clusters import unaudited_exec, unwatched_cluster
 from secure_containers.rules.ecs_deployment import undeployable_service
+from secure_containers.rules.ecs_hosts import (
+    instance_role_in_reach,
+    tasks_ended_by_scaling,
+    unhardened_container_hosts,
+)
 from secure_containers.rules.ecs_roles import shared_task_role
 from secure_containers.rules.ecs_services import (
     fixed_task_count,
@@ -213,6 +218,8 @@ RULES: Final[tuple[Rule, ...]] = (
     open_task_file_system,
     undeployable_service,
     fixed_task_count,
+    tasks_ended_by_scaling,
+    instance_role_in_reach,
     public_app_runner_service,
     unrouted_app_runner_egress,
     aws_owned_app_runner_encryption,

@@ -1,16 +1,15 @@
-"""Rules about the clusters of Amazon ECS, and about the hosts that they bring."""
+"""Rules about the clusters of Amazon ECS."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Final
 
-from secure_containers.rules.ecs_model import CAPACITY_PROVIDER, CLUSTER, SERVICE
+from secure_containers.rules.ecs_model import CLUSTER, SERVICE
 from secure_containers.rules.ecs_tasks import ECS_CONTROLS
 from secure_containers.rules.engine import Controls, Observations, resource_rule, template_rule
 from secure_containers.rules.event_model import is_given, unless_done
-from secure_containers.rules.host_checks import LAUNCH_TEMPLATE, launch_templates, launch_templates_in, unhardened
-from secure_containers.rules.task_model import called, items
+from secure_containers.rules.task_model import called
 from secure_containers.rules.template import (
     Observation,
     Resource,
@@ -24,8 +23,6 @@ from secure_containers.rules.template import (
     where,
 )
 
-_GROUP: Final = "AWS::AutoScaling::AutoScalingGroup"
-_CONFIGURATION: Final = "AWS::AutoScaling::LaunchConfiguration"
 _SESSIONS: Final = ("Configuration", "ExecuteCommandConfiguration")
 _LOGS: Final = (
     ("CloudWatchLogGroupName", "CloudWatchEncryptionEnabled"),
@@ -185,118 +182,3 @@ def unwatched_cluster(cluster: Resource) -> Observations:
         if not surely(told, settings):
             place = next((value for verdict, value in told if not verdict), settings)
             yield place.violates(f"containerInsights is {place.text if place is not settings else 'not set'}")
-
-
-@template_rule(
-    "SC-ECS-16",
-    types=(CAPACITY_PROVIDER, _GROUP, LAUNCH_TEMPLATE, _CONFIGURATION),
-    guidelines=("ecs-launch-types", "encryption-at-rest"),
-    controls=Controls(
-        fsbp=("EC2.170", "EC2.181"),
-        source="https://docs.aws.amazon.com/securityhub/latest/userguide/ec2-controls.html",
-    ),
-)
-def unhardened_container_hosts(template: Template) -> Observations:
-    """The instances of a capacity provider are as the image has them.
-
-    ## Why
-    Without settings whatever runs in a task may ask the metadata service for the instance's credentials, by a plain
-    request and from within a container; what tasks leave on the disks lies there in the clear; and a key pair opens a
-    way in that no log shows.
-
-    ## Fix
-    Give the Auto Scaling group a launch template with `HttpTokens: required`, `HttpPutResponseHopLimit: 1`, which the
-    agent of Amazon ECS can do with, and every volume `Encrypted`. Name no key pair; sessions of Systems Manager need
-    none. Managed instances are AWS's to harden and no finding.
-
-    ## Bad
-    ```yaml
-    Resources:
-      Capacity:
-        Type: AWS::ECS::CapacityProvider
-        Properties:
-          AutoScalingGroupProvider: {AutoScalingGroupArn: !Ref Group}
-      Group:
-        Type: AWS::AutoScaling::AutoScalingGroup
-        Properties:
-          MinSize: '0'
-          MaxSize: '4'
-          LaunchTemplate: {LaunchTemplateId: !Ref Hosts, Version: !GetAtt Hosts.LatestVersionNumber}
-      Hosts:
-        Type: AWS::EC2::LaunchTemplate
-        Properties:
-          LaunchTemplateData: {KeyName: operators}
-    ```
-
-    ## Good
-    ```yaml
-    Resources:
-      Capacity:
-        Type: AWS::ECS::CapacityProvider
-        Properties:
-          AutoScalingGroupProvider: {AutoScalingGroupArn: !Ref Group}
-      Group:
-        Type: AWS::AutoScaling::AutoScalingGroup
-        Properties:
-          MinSize: '0'
-          MaxSize: '4'
-          LaunchTemplate: {LaunchTemplateId: !Ref Hosts, Version: !GetAtt Hosts.LatestVersionNumber}
-      Hosts:
-        Type: AWS::EC2::LaunchTemplate
-        Properties:
-          LaunchTemplateData:
-            MetadataOptions: {HttpTokens: required, HttpPutResponseHopLimit: 1}
-            BlockDeviceMappings:
-              - DeviceName: /dev/xvda
-                Ebs: {VolumeType: gp3, VolumeSize: 50, Encrypted: true}
-    ```
-    """
-    for provider in template.of_type(CAPACITY_PROVIDER):
-        for name in provider.get("AutoScalingGroupProvider", "AutoScalingGroupArn"):
-            if not name.absent and not _groups_called(name):
-                yield name.undecided("how does the group set up its instances?")
-    groups = template.world.once(_groups)
-    for group in template.of_type(_GROUP):
-        if group in groups:
-            launches = _launches(group)
-            if not group.always([launch.given for launch in launches]):
-                yield group.violates("there is no launch template", about="LaunchTemplate")
-            for launch in launches:
-                if not _hosts(launch):
-                    yield launch.undecided("how does the launch template set up its instances?")
-    for hosts in template.of_type(LAUNCH_TEMPLATE, _CONFIGURATION):
-        if hosts in template.world.once(_all_hosts):
-            yield from unhardened(hosts, 1)
-
-
-def _groups_called(name: Value) -> list[Resource]:
-    return called(name, _GROUP, "AutoScalingGroupName")
-
-
-def _groups(world: World) -> frozenset[Resource]:
-    return frozenset(
-        group
-        for provider in world.of_type(CAPACITY_PROVIDER)
-        for name in provider.get("AutoScalingGroupProvider", "AutoScalingGroupArn")
-        for group in _groups_called(name)
-    )
-
-
-def _launches(group: Resource) -> list[Value]:
-    """The launch templates and configurations that a group names."""
-    found = [value for value in group.get("LaunchConfigurationName") if not value.absent]
-    for launch in group.get("LaunchTemplate"):
-        found += launch_templates_in(launch)
-    for mixed in group.get("MixedInstancesPolicy", "LaunchTemplate"):
-        for each in (mixed, *items(mixed, "Overrides")):
-            for launch in each.get("LaunchTemplateSpecification"):
-                found += launch_templates_in(launch)
-    return found
-
-
-def _hosts(launch: Value) -> list[Resource]:
-    return launch_templates(launch) or called(launch, _CONFIGURATION, "LaunchConfigurationName")
-
-
-def _all_hosts(world: World) -> frozenset[Resource]:
-    return frozenset(hosts for group in world.once(_groups) for launch in _launches(group) for hosts in _hosts(launch))

@@ -4,11 +4,51 @@ from __future__ import annotations
 
 from typing import Final
 
+from secure_containers.rules.ecs_model import CAPACITY_PROVIDER
 from secure_containers.rules.engine import Observations
 from secure_containers.rules.task_model import called, items
-from secure_containers.rules.template import Resource, Value, bounds, is_true
+from secure_containers.rules.template import Resource, Value, World, bounds, is_true
 
+GROUP: Final = "AWS::AutoScaling::AutoScalingGroup"
+LAUNCH_CONFIGURATION: Final = "AWS::AutoScaling::LaunchConfiguration"
 LAUNCH_TEMPLATE: Final = "AWS::EC2::LaunchTemplate"
+
+
+def groups_behind(provider: Resource) -> list[Resource]:
+    """The Auto Scaling groups of a capacity provider of Amazon ECS."""
+    names = provider.get("AutoScalingGroupProvider", "AutoScalingGroupArn")
+    return [group for name in names for group in groups_called(name)]
+
+
+def groups_called(name: Value) -> list[Resource]:
+    return called(name, GROUP, "AutoScalingGroupName")
+
+
+def container_groups(world: World) -> frozenset[Resource]:
+    """The Auto Scaling groups whose instances run tasks of Amazon ECS."""
+    return frozenset(group for provider in world.of_type(CAPACITY_PROVIDER) for group in groups_behind(provider))
+
+
+def launches(group: Resource) -> list[Value]:
+    """The launch templates and configurations that a group names."""
+    found = [value for value in group.get("LaunchConfigurationName") if not value.absent]
+    for launch in group.get("LaunchTemplate"):
+        found += launch_templates_in(launch)
+    for mixed in group.get("MixedInstancesPolicy", "LaunchTemplate"):
+        for each in (mixed, *items(mixed, "Overrides")):
+            for launch in each.get("LaunchTemplateSpecification"):
+                found += launch_templates_in(launch)
+    return found
+
+
+def hosts_of(launch: Value) -> list[Resource]:
+    """The launch templates or configurations that a value names."""
+    return launch_templates(launch) or called(launch, LAUNCH_CONFIGURATION, "LaunchConfigurationName")
+
+
+def set_up(hosts: Resource, *keys: str) -> list[Value]:
+    """What a launch template, or a launch configuration, says of its instances."""
+    return hosts.get(*(("LaunchTemplateData",) if hosts.type == LAUNCH_TEMPLATE else ()), *keys)
 
 
 def launch_templates(name: Value) -> list[Resource]:
@@ -28,16 +68,15 @@ def launch_templates_in(launch: Value) -> list[Value]:
 
 def unhardened(hosts: Resource, hop_limit: int) -> Observations:
     """What is wrong with a launch template, or with a launch configuration."""
-    below = ("LaunchTemplateData",) if hosts.type == LAUNCH_TEMPLATE else ()
-    for tokens in hosts.get(*below, "MetadataOptions", "HttpTokens"):
+    for tokens in set_up(hosts, "MetadataOptions", "HttpTokens"):
         if tokens.text != "required":
             message = f"HttpTokens is {tokens.text or 'not set, so that the image decides'}"
             yield tokens.violates(message, about="HttpTokens")
-    for hops in hosts.get(*below, "MetadataOptions", "HttpPutResponseHopLimit"):
+    for hops in set_up(hosts, "MetadataOptions", "HttpPutResponseHopLimit"):
         if not bounds(hops)[1] <= hop_limit:
             message = f"HttpPutResponseHopLimit is {hops.text or 'not set, so that the image decides'}, not {hop_limit}"
             yield hops.violates(message, about="HttpPutResponseHopLimit")
-    for mappings in hosts.get(*below, "BlockDeviceMappings"):
+    for mappings in set_up(hosts, "BlockDeviceMappings"):
         volumes = [volume for each in mappings.items() for volume in each.get("Ebs") if not volume.absent]
         if not hosts.template.always([volume.given for volume in volumes], mappings.given):
             yield mappings.violates("BlockDeviceMappings set up no volume", about="BlockDeviceMappings")
@@ -46,7 +85,7 @@ def unhardened(hosts: Resource, hop_limit: int) -> Observations:
                 if not is_true(encrypted.data):
                     message = f"Encrypted is {encrypted.text or 'not set, so that the image decides'}"
                     yield encrypted.violates(message, about="BlockDeviceMappings")
-    yield from no_key_pair(hosts.get(*below, "KeyName"))
+    yield from no_key_pair(set_up(hosts, "KeyName"))
 
 
 def no_key_pair(names: list[Value]) -> Observations:

@@ -120,7 +120,7 @@ class Intrinsics:
                 return self._split(argument, given)
             case "Fn::Join" | "Fn::Sub":
                 return self._joined(argument, given) if function == "Fn::Join" else self._substituted(argument, given)
-            case "Fn::ToJsonString":
+            case "Fn::ToJsonString" | "Fn::Base64":  # of its plain text, which is what a reader wants to know
                 return self.variants(argument, given)
         return [(self._function(function, argument, given) if str(function).startswith("Fn::") else node, given)]
 

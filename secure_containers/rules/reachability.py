@@ -18,6 +18,7 @@ WORKLOADS: Final = (
     "AWS::AppRunner::Service",
     "AWS::Events::Rule",
     "AWS::Scheduler::Schedule",
+    "AWS::AutoScaling::AutoScalingGroup",
     "AWS::Batch::ComputeEnvironment",
     "AWS::Lambda::Function",
     "AWS::Serverless::Function",
@@ -43,10 +44,11 @@ def unreachable_service(template: Template) -> Observations:
     their policies, security groups both ways, network ACLs.
 
     What a workload needs is what it pulls, logs and reads before it starts, what its role may call and what its
-    environment names; what App Runner itself pulls, logs and fetches does not go through the VPC. Judged are Fargate
-    services, scheduled Fargate tasks, services of ECS Express Mode and of App Runner, Batch compute environments with
-    the job definitions of their platform, and functions in a VPC. A load balancer has to reach the services in its
-    target groups, on their ports and that of the health check.
+    environment names; what App Runner itself pulls, logs and fetches does not go through the VPC. On instances of a
+    cluster these pull, log and read for the tasks. Judged are services and scheduled tasks of Amazon ECS, the instances
+    of capacity providers, services of ECS Express Mode and of App Runner, Batch compute environments with the job
+    definitions of their platform, and functions in a VPC. A load balancer has to reach the services in its target
+    groups, on their ports and that of the health check.
 
     ## Fix
     Add the piece that the finding names; `PrivateNetwork.require` adds the endpoint, its policy and both sides of the

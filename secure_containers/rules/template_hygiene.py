@@ -56,7 +56,6 @@ _TRANSPARENT: Final = "AWS::LanguageExtensions"
 _NAMES: Final[Mapping[str, str]] = {
     "AWS::AutoScaling::AutoScalingGroup": "AutoScalingGroupName",
     "AWS::Batch::ComputeEnvironment": "ComputeEnvironmentName",
-    "AWS::Batch::JobDefinition": "JobDefinitionName",
     "AWS::Batch::JobQueue": "JobQueueName",
     "AWS::Batch::SchedulingPolicy": "Name",
     "AWS::CloudWatch::Alarm": "AlarmName",
@@ -78,7 +77,8 @@ _NAMES: Final[Mapping[str, str]] = {
     "AWS::SQS::Queue": "QueueName",
     "AWS::SecretsManager::Secret": "Name",
 }
-"""Resource types whose name is fixed when they are created, and the property that sets it."""
+"""Resource types whose name is fixed when they are created, and the property that sets it. Job definitions of AWS Batch
+are not among them: nothing else of theirs needs a replacement, they get revisions."""
 
 
 @template_rule("SC-TXT-01", guidelines=("no-sensitive-data-in-tags-or-names",))

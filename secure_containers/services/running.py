@@ -25,7 +25,7 @@ from secure_containers.services.signing import SignatureCheck
 from secure_containers.services.task import ContainerSettings, ServiceTask, TaskSettings, check_task
 from secure_containers.services.watch import LoadMetrics, task_metrics
 from secure_containers.tasks.parts import CpuArchitecture
-from secure_containers.waivers import DefaultsOff, Waiver, waive, waiver_line
+from secure_containers.waivers import DefaultsOff, waiver_line
 
 NOT_MEASURED: Final = {
     "concurrency": "Scaling(cpu=60), or requests_per_target=1000: tasks are not counted by concurrency"
@@ -298,9 +298,6 @@ class Running:
             propagate_tags="SERVICE",
             enable_execute_command=run.execute_command or None,
         )
-        if hosts is not None:
-            reason = "its instances are opened the way to the same services, by the same construct"
-            waive(self.service, Waiver("SC-NET-02", reason=reason))
         self.made(self.service)
         return self.service
 

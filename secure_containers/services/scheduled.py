@@ -147,8 +147,8 @@ class SecureFargateTask(PrivateWorkload):
             self._running = Running(self, network=network, settings=run, key=self.encryption_key, removal=self._removal)
             self.cluster, self.task = self._running.cluster, self._running.task
             # By a name that other stacks know too: what takes an ARN apart takes none that another stack tells.
-            named = Names.unique_resource_name(self.task, max_length=100, separator="-")
-            self._family = self.task.definition.family = f"{Stack.of(self).stack_name}-{named}"
+            self._family = Names.unique_resource_name(self.task, max_length=255, separator="-")
+            self.task.definition.family = self._family
             self.role, self.log_group = self.task.role, self.task.log_group
             self._connections = self._outbound = self.task.connections
             self._tell_of_failures()

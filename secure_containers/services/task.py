@@ -538,7 +538,7 @@ def check_container(path: str, off: DefaultsOff, settings: ContainerSettings) ->
         objects={},
         optional=("health_command",),
     )
-    check_image(path, settings.image, off, "SC-ECS-05")
+    check_image(path, settings.image)
     check_user(path, settings.user, off, "SC-ECS-03")
     scratch = [each.path if isinstance(each, Scratch) else each for each in settings.scratch]
     check_paths(path, scratch, settings.file_mounts)

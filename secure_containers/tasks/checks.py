@@ -25,14 +25,15 @@ _USER: Final = re.compile(r"[a-z_][a-z0-9_-]*(:[a-z_][a-z0-9_-]*)?|\d+(:\d+)?")
 _ROOT: Final = re.compile(r"(root|0+)(:.*)?")
 
 
-def check_image(path: str, image: object, off: DefaultsOff, rule: str) -> None:
-    """Refuse what is no image, and one by a tag without a waiver of the rule that finds it."""
+def check_image(path: str, image: object) -> None:
+    """Refuse what is no image by its digest."""
     write = "image=repository.image(digest=...)"
     if not isinstance(image, EcrImage):
         allowed = "an image of a repository, by SecureEcrRepository.image or EcrImage.from_repository"
         raise invalid(path, "image", image, allowed=allowed, write=write)
-    if not image.by_digest and not off.waived(rule):
-        raise invalid(path, "image", image.reference, allowed="an image by its digest", write=write)
+    if not image.by_digest:
+        allowed = "an image by its digest, so that every start is the same program"
+        raise invalid(path, "image", image.reference, allowed=allowed, write=write)
 
 
 def check_fargate_size(path: str, argument: str, vcpus: float, memory: Size) -> None:

@@ -355,6 +355,17 @@ class TestGrants:
             "Null": {"aws:ResourceTag/batch-job-kind": "true"},
         }
 
+    def test_a_role_of_another_stack_imports_nothing_that_an_update_changes(self, jobs: Jobs) -> None:
+        """CloudFormation refuses an update that changes what another stack imports, and the ARN has the revision."""
+        other = Stack(jobs.app, "Other")
+        caller = iam.Role(other, "Caller", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
+        job = jobs.add()
+        job.grant_submit(caller)
+        exported = [each["Value"] for each in jobs.template["Outputs"].values()]
+        assert exported == [{"Ref": "EnvStandardQueue8642B00B"}]
+        assert jobs.only("AWS::Batch::JobDefinition")["JobDefinitionName"] == job.job_definition_name
+        assert open_ids(jobs.app) == set()
+
     def test_terminate_reaches_jobs_of_the_kind_only(self, jobs: Jobs, role: iam.Role) -> None:
         job = jobs.add()
         job.grant_terminate(role)

@@ -204,8 +204,8 @@ class TestWhatIsGiven:
     def test_an_image_by_its_tag(self, shared: Workshop) -> None:
         said = error(lambda: shared.pipeline(image=shared.images.image(tag="v1")))
         assert said == (
-            "Test/Scans: image is 'v1'; allowed: an image by its digest, so that every attempt of a job is the same "
-            'program; write image=repository.image(digest="sha256:...")'
+            "Test/Scans: image is 'v1'; allowed: an image by its digest, so that every start is the same program; write "
+            "image=repository.image(digest=...)"
         )
 
     def test_an_environment_without_an_output_bucket(self, shared: Workshop) -> None:

@@ -114,7 +114,8 @@ class TestEvents:
     def test_ends_of_jobs_reach_the_recorder(self, plain: Workshop) -> None:
         rule = plain.one("AWS::Events::Rule", "ScansTransformEnds")
         assert rule["EventPattern"]["detail"]["status"] == ["FAILED", "SUCCEEDED"]
-        assert "ScansTransformDefinition" in json.dumps(rule["EventPattern"]["detail"]["jobDefinition"])
+        name = plain.one("AWS::Batch::JobDefinition")["JobDefinitionName"]
+        assert rule["EventPattern"]["detail"]["jobDefinition"] == [{"wildcard": f"*/{name}:*"}]
         assert rule["Targets"][0]["Arn"]["Fn::GetAtt"][0].startswith("ScansRecorderQueue")
 
     def test_events_are_tried_for_a_day_and_then_kept(self, plain: Workshop) -> None:

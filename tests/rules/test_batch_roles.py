@@ -57,7 +57,7 @@ SHARED = ["SC-BAT-08", "SC-BAT-08"]
             ["SC-BAT-08?"],
         ),
         (
-            {"A": job({"Fn::Base64": "a"}), "B": job({"Fn::Base64": "b"})},
+            {"A": job({"Fn::GetAZs": "a"}), "B": job({"Fn::GetAZs": "b"})},
             ["SC-BAT-08?", "SC-BAT-08?"],
         ),
         ({"A": job(att("Role")), "B": job(att("Other"))}, []),

@@ -1,4 +1,4 @@
-"""The rules about clusters: who watches them, who opens shells in their tasks, and what their hosts are."""
+"""The rules about clusters: who watches them, and who opens shells in their tasks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from secure_containers.rules.ecs_clusters import unaudited_exec, unhardened_container_hosts, unwatched_cluster
+from secure_containers.rules.ecs_clusters import unaudited_exec, unwatched_cluster
 from tests.rules.support import NO_VALUE, att, either, ref, said, template
 
 Resources = dict[str, Any]
@@ -122,97 +122,3 @@ def insights(value: Any, name: Any = "containerInsights") -> Resources:
 def test_unwatched_cluster(settings: Any, expected: str) -> None:
     resources = {"It": cluster(ClusterSettings=settings)}
     assert said(unwatched_cluster, template(resources, Parameters=PARAMETERS)) == expected.split()
-
-
-HARDENED: Resources = {
-    "MetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 1},
-    "BlockDeviceMappings": [{"DeviceName": "/dev/xvda", "Ebs": {"Encrypted": True}}],
-}
-OPTIONAL = HARDENED | {"MetadataOptions": {"HttpTokens": "optional", "HttpPutResponseHopLimit": 1}}
-FAR = HARDENED | {"MetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 2}}
-TOKENS, MISSING, HOSTS_UNTOLD = ["SC-ECS-16[HttpTokens]"], ["SC-ECS-16[LaunchTemplate]"], ["SC-ECS-16?"]
-
-
-def provider(name: Any) -> Resources:
-    return {
-        "Type": "AWS::ECS::CapacityProvider",
-        "Properties": {"AutoScalingGroupProvider": {"AutoScalingGroupArn": name}},
-    }
-
-
-def group(**properties: Any) -> Resources:
-    return {"Type": "AWS::AutoScaling::AutoScalingGroup", "Properties": properties}
-
-
-def hosts(data: Any, **properties: Any) -> Resources:
-    return {"Type": "AWS::EC2::LaunchTemplate", "Properties": {"LaunchTemplateData": data, **properties}}
-
-
-def configuration(data: Resources, **properties: Any) -> Resources:
-    return {"Type": "AWS::AutoScaling::LaunchConfiguration", "Properties": {**data, **properties}}
-
-
-LAUNCH = {"LaunchTemplateId": ref("Hosts"), "Version": att("Hosts", "LatestVersionNumber")}
-
-
-@pytest.mark.parametrize(
-    ("data", "expected"),
-    [
-        ({}, ["SC-ECS-16[BlockDeviceMappings]", "SC-ECS-16[HttpPutResponseHopLimit]", *TOKENS]),
-        (OPTIONAL, TOKENS),
-        (FAR, ["SC-ECS-16[HttpPutResponseHopLimit]"]),
-        (HARDENED | {"BlockDeviceMappings": [{"Ebs": {"Encrypted": False}}]}, ["SC-ECS-16[BlockDeviceMappings]"]),
-        (HARDENED | {"KeyName": "operators"}, ["SC-ECS-16[KeyName]"]),
-        (HARDENED | {"KeyName": either("Prod", NO_VALUE, "operators")}, ["SC-ECS-16[KeyName]"]),
-        (HARDENED | {"KeyName": ref("Free")}, HOSTS_UNTOLD),
-        (HARDENED | {"BlockDeviceMappings": {"Fn::ImportValue": "disks"}}, HOSTS_UNTOLD),
-        (HARDENED, []),
-    ],
-)
-def test_unhardened_container_hosts(data: Resources, expected: list[str]) -> None:
-    capacity = {"Capacity": provider(ref("Group"))}
-    by_template = {"Group": group(LaunchTemplate=LAUNCH), "Hosts": hosts(data)}
-    assert said(unhardened_container_hosts, template({**capacity, **by_template})) == expected
-    by_configuration = {"Group": group(LaunchConfigurationName=ref("Hosts")), "Hosts": configuration(data)}
-    assert said(unhardened_container_hosts, template({**capacity, **by_configuration})) == expected
-
-
-def mixed(*overrides: Any) -> Resources:
-    launch = {"LaunchTemplateSpecification": LAUNCH, "Overrides": list(overrides)}
-    return {"MixedInstancesPolicy": {"LaunchTemplate": launch}}
-
-
-@pytest.mark.parametrize(
-    ("named", "properties", "expected"),
-    [
-        (ref("Group"), {}, MISSING),
-        (ref("Group"), {"LaunchTemplate": either("Prod", LAUNCH)}, MISSING),
-        (ref("Group"), {"LaunchTemplate": {"LaunchTemplateId": "lt-0a1b"}}, HOSTS_UNTOLD),
-        (ref("Group"), {"LaunchTemplate": {"LaunchTemplateId": ref("Free")}}, HOSTS_UNTOLD),
-        (ref("Group"), {"LaunchTemplate": {"LaunchTemplateName": "bad"}}, TOKENS),
-        (ref("Group"), mixed({"LaunchTemplateSpecification": {"LaunchTemplateId": ref("Bad")}}), TOKENS),
-        (ref("Free"), {"LaunchTemplate": LAUNCH}, HOSTS_UNTOLD),
-        ("elsewhere", {"LaunchTemplate": LAUNCH}, HOSTS_UNTOLD),
-        ("hosts", {"AutoScalingGroupName": "hosts", "LaunchTemplate": {"LaunchTemplateId": ref("Bad")}}, TOKENS),
-        (ref("Group"), mixed({"InstanceType": "c7g.large"}), []),
-        (ref("Group"), {"LaunchTemplate": LAUNCH}, []),
-        (NO_VALUE, {}, []),
-    ],
-)
-def test_which_hosts_are_a_capacity_providers(named: Any, properties: Resources, expected: list[str]) -> None:
-    resources = {
-        "Capacity": provider(named),
-        "Group": group(**properties),
-        "Hosts": hosts(HARDENED),
-        "Bad": hosts(OPTIONAL, LaunchTemplateName="bad"),
-    }
-    assert said(unhardened_container_hosts, template(resources)) == expected
-
-
-def test_hosts_are_followed_to_another_stack() -> None:
-    outputs = {"Group": {"Value": ref("Group"), "Export": {"Name": "group"}}}
-    theirs = template({"Group": group(LaunchTemplate=LAUNCH), "Hosts": hosts(OPTIONAL)}, Outputs=outputs)
-    ours = template({"Capacity": provider({"Fn::ImportValue": "group"})})
-    assert said(unhardened_container_hosts, theirs, ours) == TOKENS
-    assert said(unhardened_container_hosts, ours) == HOSTS_UNTOLD
-    assert said(unhardened_container_hosts, theirs) == []

@@ -642,7 +642,6 @@ class TestErrors:
         with refused("image is 'an image for ARM64'", "X86_64", "PrivateExpressService("):
             runner(web, image=arm)
         assert web.stack.node.try_find_child("Orders") is None
-        runner(web, image=web.images.image(tag="v1"), waivers=[Waiver("SC-APR-08", reason=REASON)])
 
     @pytest.mark.parametrize(
         "make",

@@ -281,6 +281,26 @@ class TestJudges:
         Cluster(app, name).add("Arm", architecture=CpuArchitecture.ARM64)
         assert open_ids(app) == set()
 
+    @pytest.mark.parametrize(
+        ("part", "path", "value", "rule"),
+        [
+            ("LaunchTemplate", "LaunchTemplateData.MetadataOptions.HttpTokens", "optional", "SC-ECS-16[HttpTokens]"),
+            ("LaunchTemplate", "LaunchTemplateData.KeyName", "operators", "SC-ECS-16[KeyName]"),
+            ("LaunchTemplate", "LaunchTemplateData.BlockDeviceMappings.1.Ebs.Encrypted", False, "SC-ECS-16[BlockDe"),
+            ("LaunchTemplate", "LaunchTemplateData.UserData", {"Fn::Base64": "[settings.ecs]\n"}, "SC-ECS-21"),
+            ("CapacityProvider", "AutoScalingGroupProvider.ManagedTerminationProtection", "DISABLED", "SC-ECS-20"),
+            ("Group", "NewInstancesProtectedFromScaleIn", False, "SC-ECS-20"),
+        ],
+    )
+    def test_a_weakened_property_is_found(self, cluster: Cluster, part: str, path: str, value: Any, rule: str) -> None:
+        found: Any = cluster.hosts
+        for step in part.split("/"):
+            found = found.node.find_child(step)
+        found.add_property_override(path, value)
+        found = open_ids(cluster.app)
+        assert found
+        assert all(each.startswith(rule) for each in found)
+
     def test_packs_find_nothing(self, app: App) -> None:
         enforce(app, packs=[Pack.NIST_800_53_R5])
         Cluster(app)

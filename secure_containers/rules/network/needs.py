@@ -75,6 +75,8 @@ class Workload:
     """It has security groups, if only the default one of the VPC; otherwise its addresses are all that tells of it."""
     doors: list[str] = field(default_factory=list)
     """Its own ways in for everybody, in words."""
+    addressed_by_subnet: bool = False
+    """Its instances get public addresses where a subnet gives them."""
 
     @property
     def name(self) -> str:
@@ -82,14 +84,10 @@ class Workload:
 
     def is_public_in(self, subnet: Subnet) -> bool:
         """Whether it may have a public address there: of its own, or as the instances of a subnet get one."""
-        return self.public_address or (self._is_hosts and subnet.public_addresses)
+        return self.public_address or (self.addressed_by_subnet and subnet.public_addresses)
 
     def is_surely_public_in(self, subnet: Subnet) -> bool:
-        return self.always_public or (self._is_hosts and subnet.public_addresses)
-
-    @property
-    def _is_hosts(self) -> bool:
-        return self.resource.type == "AWS::Batch::ComputeEnvironment"
+        return self.always_public or (self.addressed_by_subnet and subnet.public_addresses)
 
 
 def add_volumes(world: World, workload: Workload, volumes: Iterable[Value]) -> None:
@@ -108,6 +106,13 @@ def add_volumes(world: World, workload: Workload, volumes: Iterable[Value]) -> N
 
 
 def add_container(world: World, workload: Workload, container: Value) -> None:
+    """What a container needs and what is done for it, in one network."""
+    add_start(world, workload, container)
+    add_environment(world, workload, container.get("Environment"))
+
+
+def add_start(world: World, workload: Workload, container: Value) -> None:
+    """What the agent of a host needs for a container: its image, its logs, its secrets, its files."""
     for image in container.get("Image"):
         add_image(world, workload, image)
     for configuration in container.get("LogConfiguration"):
@@ -128,7 +133,11 @@ def add_container(world: World, workload: Workload, container: Value) -> None:
     for value in names:
         if not value.absent:
             add_secret(world, workload, value)
-    add_environment(world, workload, container.get("Environment"))
+    for files in container.get("EnvironmentFiles"):
+        for file in files.items():
+            for value in file.get("Value"):
+                asked = ask(container.resource.template, ("s3:GetObject",), (value.text,))
+                workload.needs.append(Need("s3", "read its environment files", (asked,)))
 
 
 def add_environment(world: World, workload: Workload, lists: Iterable[Value]) -> None:

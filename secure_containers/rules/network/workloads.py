@@ -7,7 +7,9 @@ from typing import Final
 
 from secure_containers.rules.app_runner_model import INSTANCE_ROLE, SERVICE, configurations
 from secure_containers.rules.batch_model import tasks
+from secure_containers.rules.ecs_model import CAPACITY_PROVIDER
 from secure_containers.rules.event_model import functions, sources
+from secure_containers.rules.host_checks import GROUP, container_groups, groups_behind, hosts_of, launches, set_up
 from secure_containers.rules.intrinsics import NOTHING_GIVEN, Given
 from secure_containers.rules.network.exposure import targets_of
 from secure_containers.rules.network.model import EXPRESS, Network, Way, network
@@ -21,23 +23,26 @@ from secure_containers.rules.network.needs import (
     add_named,
     add_pull,
     add_role,
+    add_start,
     add_volumes,
     ask,
     fips_settings,
     uses_fips,
 )
 from secure_containers.rules.network.services import HOST_SERVICES
+from secure_containers.rules.task_model import called, items
 from secure_containers.rules.template import Place, Resource, Template, Value, World, is_true
 
 
 def workloads(world: World) -> list[Workload]:
-    """Every service, Fargate task, Batch compute environment and function in a VPC."""
+    """Every service, task, group of instances under them, Batch compute environment and function in a VPC."""
     roles = world.once(Roles)
     return [
         *_services(world, roles),
         *_express_services(world, roles),
         *_app_runner_services(world, roles),
         *_scheduled_tasks(world, roles),
+        *_instances(world, roles),
         *_compute_environments(world, roles),
         *_functions(world, roles),
     ]
@@ -62,19 +67,18 @@ _FUNCTION_TYPES: Final = ("AWS::Lambda::Function", "AWS::Serverless::Function")
 
 def _services(world: World, roles: Roles) -> Iterator[Workload]:
     for service in world.of_type(*SERVICE_TYPES):
-        definitions = [place for place in world.places(service, "TaskDefinition") if isinstance(place, Resource)]
+        definitions = _definitions(world, service, "TaskDefinition")
         for configuration in service.get("NetworkConfiguration", "AwsvpcConfiguration"):
             workload = _placed(world, service, "the service", configuration)
             workload.behind = [place for entry in entries_of(service) for place in fronts_of(world, entry)]
-            if _runs_on_fargate(service.get("LaunchType"), service.get("CapacityProviderStrategy"), definitions):
-                if any(is_true(value.data) for value in service.get("EnableExecuteCommand")):
-                    asked = ask(service.template, _EXEC)
-                    workload.needs.append(Need("ssmmessages", "open ECS Exec sessions", (asked,)))
-                if any(is_true(value.data) for value in service.get("ServiceConnectConfiguration", "Enabled")):
-                    workload.needs.append(Need("ecs-agent", "configure Service Connect"))
-                _add_tasks(world, roles, workload, definitions)
-            else:
-                _leave_to_hosts(workload)
+            strategies = service.get("CapacityProviderStrategy")
+            fargate = _runs_on_fargate(service.get("LaunchType"), strategies, definitions)
+            if any(is_true(value.data) for value in service.get("EnableExecuteCommand")):
+                asked = ask(service.template, _EXEC)
+                workload.needs.append(Need("ssmmessages", "open ECS Exec sessions", (asked,)))
+            if fargate and any(is_true(value.data) for value in service.get("ServiceConnectConfiguration", "Enabled")):
+                workload.needs.append(Need("ecs-agent", "configure Service Connect"))
+            _add_tasks(world, roles, workload, definitions, fargate=fargate, hosted=bool(_hosts_in(strategies)))
             yield workload
 
 
@@ -111,7 +115,7 @@ def _express_services(world: World, roles: Roles) -> Iterator[Workload]:
             workload.public_address = workload.always_public = bool(workload.doors)
             if all(value.absent for value in configuration.get("Subnets")):
                 workload.doors.append("without subnets ECS takes the public ones of the default VPC")
-            definitions = [place for place in world.places(service, _TASK) if isinstance(place, Resource)]
+            definitions = _definitions(world, service, _TASK)
             _add_express_task(world, roles, workload, definitions)
             yield workload
 
@@ -131,7 +135,7 @@ def _add_express_task(world: World, roles: Roles, workload: Workload, definition
     service = workload.resource
     for container in service.get("PrimaryContainer"):
         if container.absent:
-            _add_tasks(world, roles, workload, definitions)
+            _add_tasks(world, roles, workload, definitions, fargate=True, hosted=False)
             continue
         add_container(world, workload, container)
         # Without a group of its own ECS makes one.
@@ -185,27 +189,43 @@ def _runs_on_fargate(launch: list[Value], strategies: list[Value], definitions: 
     return any("FARGATE" in each for each in named) or (not named and any(map(_is_fargate, definitions)))
 
 
-def _leave_to_hosts(workload: Workload) -> None:
-    """Tasks on instances pull and log by their hosts, and share their network or not."""
-    workload.untold.append("the instances that it runs on, which pull its image and write its logs")
+def _hosts_in(strategies: list[Value]) -> list[Resource]:
+    """The groups of instances that capacity provider strategies name."""
+    return [
+        group
+        for strategy in strategies
+        for item in strategy.items()
+        for name in item.get("CapacityProvider") + item.get("capacityProvider")
+        for provider in called(name, CAPACITY_PROVIDER, "Name")
+        for group in groups_behind(provider)
+    ]
 
 
-def _add_tasks(world: World, roles: Roles, workload: Workload, definitions: list[Resource]) -> None:
+def _add_tasks(
+    world: World, roles: Roles, workload: Workload, definitions: list[Resource], *, fargate: bool, hosted: bool
+) -> None:
+    """What tasks need by their own network; on instances these pull the image, read the secrets and write the logs."""
+    if not fargate and not hosted:
+        workload.untold.append("the instances that it runs on, which pull its image and write its logs")
     if not definitions:
         workload.untold.append("its task definition")
     for definition in definitions:
-        _add_task(world, roles, workload, definition)
+        if fargate:
+            _add_start(world, workload, definition)
+        if fargate or _has_own_network(definition):
+            _add_task(world, roles, workload, definition)
 
 
 def _scheduled_tasks(world: World, roles: Roles) -> Iterator[Workload]:
     for resource, parameters in _targets(world):
-        definitions = [place for place in world.places(parameters, _TASK) if isinstance(place, Resource)]
+        definitions = _definitions(world, parameters, _TASK)
         fargate = _runs_on_fargate(
             parameters.get("LaunchType"), parameters.get("CapacityProviderStrategy"), definitions
         )
-        for configuration in _awsvpc(parameters) if fargate else ():
+        hosted = bool(_hosts_in(parameters.get("CapacityProviderStrategy")))
+        for configuration in _awsvpc(parameters):
             workload = _placed(world, resource, "the task of", configuration)
-            _add_tasks(world, roles, workload, definitions)
+            _add_tasks(world, roles, workload, definitions, fargate=fargate, hosted=hosted)
             yield workload
 
 
@@ -253,20 +273,26 @@ def groups_of(world: World, values: list[Value]) -> list[tuple[Place, Given]]:
     ]
 
 
+def _has_own_network(definition: Resource) -> bool:
+    """Whether a task has a network interface of its own, and does not share that of its host."""
+    return any(mode.text == "awsvpc" for mode in definition.get("NetworkMode"))
+
+
 def _is_fargate(definition: Resource) -> bool:
     return any(item.text == "FARGATE" for value in definition.get("RequiresCompatibilities") for item in value.items())
 
 
-def _add_task(world: World, roles: Roles, workload: Workload, definition: Resource) -> None:
-    for containers in definition.get("ContainerDefinitions"):
-        for container in containers.items():
-            add_container(world, workload, container)
-            for files in container.get("EnvironmentFiles"):
-                for file in files.items():
-                    for value in file.get("Value"):
-                        asked = ask(definition.template, ("s3:GetObject",), (value.text,))
-                        workload.needs.append(Need("s3", "read its environment files", (asked,)))
+def _add_start(world: World, workload: Workload, definition: Resource) -> None:
+    """What those need who start a task."""
+    for container in items(definition, "ContainerDefinitions"):
+        add_start(world, workload, container)
     add_volumes(world, workload, definition.get("Volumes"))
+
+
+def _add_task(world: World, roles: Roles, workload: Workload, definition: Resource) -> None:
+    """What the programs of a task need."""
+    for container in items(definition, "ContainerDefinitions"):
+        add_environment(world, workload, container.get("Environment"))
     add_role(roles, workload, world.places(definition, "TaskRoleArn"), fips=uses_fips(definition), skipped=())
 
 
@@ -382,6 +408,59 @@ def _open_urls(world: World) -> Mapping[Place, list[str]]:
     return found
 
 
+def _instances(world: World, roles: Roles) -> Iterator[Workload]:
+    """The instances of capacity providers, which join a cluster and start the tasks that name them."""
+    started: dict[Resource, list[Resource]] = {}
+    for strategies, definitions in _strategies(world):
+        for group in _hosts_in(strategies):
+            started.setdefault(group, []).extend(definitions)
+    for group in world.of_type(GROUP):
+        if group in world.once(container_groups):
+            workload = _instances_of(world, group)
+            workload.needs += [Need(service, "join their cluster") for service in HOST_SERVICES]
+            for definition in dict.fromkeys(started.get(group, ())):
+                _add_start(world, workload, definition)
+                if not _has_own_network(definition):
+                    _add_task(world, roles, workload, definition)
+            yield workload
+
+
+def _strategies(world: World) -> Iterator[tuple[list[Value], list[Resource]]]:
+    """By which capacity provider strategies tasks are started, and which."""
+    for service in world.of_type(*SERVICE_TYPES):
+        yield service.get("CapacityProviderStrategy"), _definitions(world, service, "TaskDefinition")
+    for _, parameters in _targets(world):
+        yield parameters.get("CapacityProviderStrategy"), _definitions(world, parameters, _TASK)
+
+
+def _definitions(world: World, bearer: Resource | Value, name: str) -> list[Resource]:
+    return [place for place in world.places(bearer, name) if isinstance(place, Resource)]
+
+
+def _instances_of(world: World, group: Resource) -> Workload:
+    """The instances of a group, as its launch templates place them."""
+    hosts = [each for launch in launches(group) for each in hosts_of(launch)]
+    interfaces = [item for one in hosts for value in set_up(one, "NetworkInterfaces") for item in value.items()]
+    told = [each for interface in interfaces for each in interface.get("AssociatePublicIpAddress")]
+    told += [each for one in hosts for each in set_up(one, "AssociatePublicIpAddress")]
+    addresses = [each for each in told if not each.absent]
+    groups = [each for interface in interfaces for each in interface.get("Groups")]
+    groups += [each for one in hosts for name in _GROUPS for each in set_up(one, name)]
+    return Workload(
+        group,
+        "the instances of",
+        world.lists(group, "VPCZoneIdentifier"),
+        groups_of(world, groups),
+        public_address=any(is_true(each.data) for each in addresses),
+        always_public=bool(addresses) and all(is_true(each.data) for each in addresses),
+        addressed_by_subnet=not addresses,
+        untold=[] if hosts else ["their launch template"],
+    )
+
+
+_GROUPS: Final = ("SecurityGroupIds", "SecurityGroups")
+
+
 def _compute_environments(world: World, roles: Roles) -> Iterator[Workload]:
     jobs = _jobs(world, roles)
     for environment, fargate in _environments(world):
@@ -396,6 +475,7 @@ def _compute_environments(world: World, roles: Roles) -> Iterator[Workload]:
             needs=list(job.needs) if job else [],
             neighbours=job.neighbours if job else [],
             untold=job.untold if job else [],
+            addressed_by_subnet=True,
         )
         if not workload.groups and any(not v.absent for v in environment.get("ComputeResources", "LaunchTemplate")):
             workload.groups.append(("of the launch template", NOTHING_GIVEN))

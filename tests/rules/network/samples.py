@@ -268,6 +268,46 @@ def workloads() -> Resources:
     }
 
 
+def add_host_endpoints(resources: Resources) -> None:
+    """Let instances reach what the agents of containers call."""
+    for name, service in {"Ecs": "ecs", "EcsAgent": "ecs-agent", "EcsTelemetry": "ecs-telemetry"}.items():
+        resources[name] = interface(service)
+
+
+def instances() -> Resources:
+    """A service on instances, which start its tasks."""
+    found = only("Service")
+    add_host_endpoints(found)
+    del props(found, "Service")["LaunchType"]
+    props(found, "Service")["CapacityProviderStrategy"] = [{"CapacityProvider": ref("Provider"), "Weight": 1}]
+    props(found, "Task")["RequiresCompatibilities"] = ["EC2"]
+    return found | {
+        "Provider": resource("ECS::CapacityProvider", AutoScalingGroupProvider={"AutoScalingGroupArn": ref("Hosts")}),
+        "Hosts": resource(
+            "AutoScaling::AutoScalingGroup",
+            MinSize="0",
+            MaxSize="4",
+            VPCZoneIdentifier=[ref(f"Subnet{zone}") for zone in ZONES],
+            LaunchTemplate={"LaunchTemplateId": ref("Launch"), "Version": att("Launch", "LatestVersionNumber")},
+        ),
+        "Launch": resource(
+            "EC2::LaunchTemplate",
+            LaunchTemplateData={"NetworkInterfaces": [{"DeviceIndex": 0, "Groups": [att("HostGroup", "GroupId")]}]},
+        ),
+        "HostGroup": group(
+            SecurityGroupEgress=[
+                tcp(DestinationSecurityGroupId=att("EndpointGroup", "GroupId")),
+                tcp(DestinationPrefixListId=att("PrefixLists", "s3")),
+            ]
+        ),
+        "HostsToEndpoints": resource(
+            "EC2::SecurityGroupIngress",
+            GroupId=att("EndpointGroup", "GroupId"),
+            **tcp(SourceSecurityGroupId=att("HostGroup", "GroupId")),
+        ),
+    }
+
+
 def sound() -> Resources:
     return network() | workloads()
 

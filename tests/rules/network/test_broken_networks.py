@@ -19,12 +19,14 @@ from tests.rules.network.samples import (
     ZONES,
     Resources,
     acl,
+    add_host_endpoints,
     add_nat,
     allow,
     default_route,
     document,
     grant,
     group,
+    instances,
     interface,
     judge,
     let_out,
@@ -45,11 +47,12 @@ from tests.rules.network.samples import (
 from tests.rules.support import ACCOUNT, FOREIGN, ORGANIZATION, att, either, join, ref, sub
 
 CASES: list[Any] = []
-SERVICE, NIGHTLY, FUNCTION, JOBS = (
+SERVICE, NIGHTLY, FUNCTION, JOBS, HOSTS = (
     "the service Service",
     "the task of Nightly",
     "the function Function",
     "the compute environment Jobs",
+    "the instances of Hosts",
 )
 EVERYTHING_OUT = (True, "allow", "0.0.0.0/0", (0, 65535))
 EVERYTHING_IN = (False, "allow", "0.0.0.0/0", (0, 65535))
@@ -210,8 +213,7 @@ def hosts() -> Resources:
     found = only("Jobs")
     props(found, "Jobs")["ComputeResources"]["Type"] = "EC2"
     props(found, "Job")["PlatformCapabilities"] = ["EC2"]
-    for name, service in {"Ecs": "ecs", "EcsAgent": "ecs-agent", "EcsTelemetry": "ecs-telemetry"}.items():
-        found[name] = interface(service)
+    add_host_endpoints(found)
     return found
 
 
@@ -236,6 +238,66 @@ def instances_without_ecs_agent() -> Resources:
 def instances_without_ecs_telemetry() -> Resources:
     found = hosts()
     without_endpoints(found, "EcsTelemetry")
+    return found
+
+
+@case("SC-NET-01[ecs-agent]", on="Hosts", says=(HOSTS, "join their cluster", "no endpoint of ecs-agent"))
+def hosts_of_services_without_ecs_agent() -> Resources:
+    found = instances()
+    without_endpoints(found, "EcsAgent")
+    return found
+
+
+@case("SC-NET-01[ecr.api]", on="Hosts", says=(HOSTS, "pull its image", "no endpoint of ecr.api"))
+def hosts_of_services_that_pull_nothing() -> Resources:
+    found = instances()
+    without_endpoints(found, "EcrApi")
+    return found
+
+
+@case("SC-NET-01[secretsmanager]", on="Hosts", says=(HOSTS, "read its secrets", "no endpoint of secretsmanager"))
+def hosts_of_services_that_read_no_secret() -> Resources:
+    found = instances()
+    without_endpoints(found, "SecretsManager")
+    return found
+
+
+@case(
+    *(f"SC-NET-01[{name}]" for name in ("ecr.api", "ecr.dkr", "ecs", "ecs-agent", "ecs-telemetry", "logs")),
+    "SC-NET-01[secretsmanager]",
+    on="Hosts",
+    says=(HOSTS, "pull its image", "does not let it in on port 443"),
+)
+def hosts_of_services_that_endpoints_do_not_let_in() -> Resources:
+    found = instances()
+    del found["HostsToEndpoints"]
+    return found
+
+
+@case("SC-NET-01[sqs]", says=(SERVICE, "call sqs, as its role may", "no endpoint of sqs"))
+def a_service_on_instances_that_calls_in_vain() -> Resources:
+    found = instances()
+    without_endpoints(found, "Sqs")
+    return found
+
+
+@case("SC-NET-01[sqs]", on="Hosts", says=(HOSTS, "call sqs, as its role may"))
+def tasks_in_the_network_of_their_instances_that_call_in_vain() -> Resources:
+    found = instances()
+    del props(found, "Task")["NetworkMode"]
+    del props(found, "Service")["NetworkConfiguration"]
+    without_endpoints(found, "Sqs")
+    return found
+
+
+@case("SC-NET-03", "SC-NET-04", on="Hosts", says=(HOSTS,))
+def hosts_of_services_with_public_addresses() -> Resources:
+    found = instances()
+    make_public(found)
+    interfaces = props(found, "Launch")["LaunchTemplateData"]["NetworkInterfaces"]
+    interfaces[0]["AssociatePublicIpAddress"] = True
+    props(found, "HostGroup")["SecurityGroupEgress"].append(tcp(CidrIp="0.0.0.0/0"))
+    props(found, "HostGroup")["SecurityGroupIngress"] = [tcp(22, CidrIp="0.0.0.0/0")]
     return found
 
 

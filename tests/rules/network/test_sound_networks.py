@@ -35,6 +35,7 @@ from tests.rules.network.samples import (
     document,
     grant,
     group,
+    instances,
     interface,
     judge,
     let_out,
@@ -592,6 +593,46 @@ def rights_to_mount_a_file_system() -> Resources:
 
 
 @case()
+def a_service_on_instances() -> Resources:
+    return instances()
+
+
+@case()
+def a_service_on_instances_of_a_mixed_policy() -> Resources:
+    found = instances()
+    launch = {"LaunchTemplateSpecification": props(found, "Hosts").pop("LaunchTemplate")}
+    props(found, "Hosts")["MixedInstancesPolicy"] = {"LaunchTemplate": launch}
+    return found
+
+
+@case()
+def a_scheduled_task_on_instances_that_are_there() -> Resources:
+    found = instances()
+    parameters = props(sound(), "Nightly")["Targets"][0]["EcsParameters"]
+    del parameters["LaunchType"]
+    parameters["CapacityProviderStrategy"] = [{"CapacityProvider": ref("Provider")}]
+    rule = {"Targets": [{"Id": "Task", "Arn": att("Cluster"), "EcsParameters": parameters}]}
+    return found | {"Nightly": resource("Events::Rule", ScheduleExpression="rate(1 day)", **rule)}
+
+
+@case()
+def tasks_in_the_network_of_their_instances() -> Resources:
+    """Which are let to the queue, and not the tasks."""
+    found = instances()
+    del props(found, "Task")["NetworkMode"]
+    del props(found, "Service")["NetworkConfiguration"]
+    props(found, "HostGroup")["SecurityGroupEgress"].append(tcp(CidrIp="10.0.0.0/16"))
+    return found
+
+
+@case(waives=("SC-NET-02",))
+def a_service_on_instances_that_are_not_here() -> Resources:
+    found = instances()
+    props(found, "Service")["CapacityProviderStrategy"] = [{"CapacityProvider": "elsewhere"}]
+    return found
+
+
+@case(waives=("SC-NET-02",))
 def a_scheduled_task_on_instances() -> Resources:
     found = only("Nightly")
     without_endpoints(found, "EcrApi", "EcrDkr")

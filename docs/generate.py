@@ -3,14 +3,16 @@ compares."""
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from textwrap import wrap
 from typing import Any, Final
 
 import griffe
 
-from secure_containers.check.costs import fixed_costs, prices
+from secure_containers.check.costs import RUNNING, fixed_costs, prices
 from secure_containers.check.diagram import diagram
 from secure_containers.check.loader import parse
 from secure_containers.guidance import Guideline, catalogue
@@ -51,6 +53,7 @@ PAGES: Final[Mapping[str, tuple[str, ...]]] = {
         "secure_containers.batch.parts.QueueLimits",
         "secure_containers.batch.parts.Retries",
         "secure_containers.tasks.parts.SecretField",
+        "secure_containers.tasks.parts.SecureParameter",
         "secure_containers.tasks.parts.FileMount",
     ),
     "S3BatchPipeline": (
@@ -94,6 +97,20 @@ PAGES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
 }
 """The reference pages and what each of them tells of."""
+FOR_USERS: Final[Mapping[str, tuple[str, ...]]] = {
+    "ServiceTask": (
+        "role",
+        "execution_role",
+        "log_group",
+        "definition",
+        "security_group",
+        "connections",
+        "grant_principal",
+        "add_sidecar",
+    ),
+    "FileMount": (),
+}
+"""What users call of classes whose other public members are for the constructs that make or take them."""
 SNAPSHOTS: Final = HERE.parent / "tests" / "__snapshots__" / "test_stacks"
 """The templates of the reference stacks, as the tests keep them."""
 
@@ -105,10 +122,8 @@ def pages() -> dict[str, str]:
     found["guidance.md"] = "\n".join(_guidance())
     found["reference-stacks.md"] = "\n".join(_stacks())
     package = griffe.load("secure_containers", search_paths=[str(HERE.parent)])
-    for name, members in PAGES.items():
-        found[f"constructs/{name}.md"] = "\n".join(
-            [f"# {name}", *(line for path in members for line in _reference(package, path))]
-        )
+    for name in PAGES:
+        found[f"constructs/{name}.md"] = "\n".join(_page(package, name))
     return {path: _GENERATED + text.rstrip() + "\n" for path, text in found.items()}
 
 
@@ -135,7 +150,7 @@ def _stacks() -> Iterator[str]:
     """What each reference stack holds, costs and looks like, from its template."""
     table = prices()
     yield from ("# Reference stacks", "", "What `make synth` makes, from the templates in tests/__snapshots__.", "")
-    yield f"Costs are an estimate, before any use: {table['source']}, {table['date']}, USD a month."
+    yield f"Costs are an estimate, before any use: {table['source']}, {table['date']}, USD a month; {RUNNING}."
     for path in sorted(SNAPSHOTS.glob("test_templates*.yaml")):
         name = path.stem.split("[")[1].rstrip("]")
         template = parse(path.read_bytes(), name)
@@ -191,33 +206,53 @@ def _link(name: str) -> str:
     return f"[`{short}`](constructs/{page}.md)" if page else f"`{short}`"
 
 
-def _reference(package: Any, path: str) -> Iterator[str]:
-    member = package[path.removeprefix("secure_containers.")]
+def _page(package: Any, name: str) -> Iterator[str]:
+    """One page of the reference, with links to parts that its arguments take and other pages tell of."""
+    members = [package[path.removeprefix("secure_containers.")] for path in PAGES[name]]
+    lines = [line for member in members for line in _reference(member)]
+    own = {member.name for member in members}
+    homes = {path.rsplit(".", 1)[1]: page for page, paths in PAGES.items() for path in paths}
+    types = " ".join(line.split(" | ")[1] for line in lines if line.startswith("| `"))
+    elsewhere = sorted(set(re.findall(r"\w+", types)) & homes.keys() - own)
+    yield f"# {name}"
+    if elsewhere:
+        links = ", ".join(f"[`{each}`]({homes[each]}.md#{each.lower()})" for each in elsewhere)
+        yield from ("", f"On other pages: {links}.")
+    yield from lines
+
+
+def _reference(member: Any) -> Iterator[str]:
     yield from ("", f"## {member.name}", "")
     callable_ = member.members.get("__init__", member) if member.is_class else member
     yield from _description(member, callable_)
     if not member.is_class:
         return
-    for attribute in _public(member, "attribute"):
-        if attribute.docstring or attribute.value:
-            value = f" = `{attribute.value}`" if attribute.value and not attribute.annotation else ""
-            yield f"- `{attribute.name}`{value}{': ' + attribute.docstring.value if attribute.docstring else ''}"
+    yield from (_attribute(member, each) for each in _public(member, "attribute"))
     for method in _public(member, "function"):
         yield from ("", f"### {method.name}", "")
         yield from _description(method, method)
 
 
+def _attribute(class_: Any, attribute: Any) -> str:
+    """Its type, or the value of an enumeration's member, and what is said of it here or where it comes from."""
+    declared = [each.members[attribute.name] for each in (class_, *class_.mro()) if attribute.name in each.members]
+    told = next((f". {' '.join(each.docstring.value.split())}" for each in declared if each.docstring), "")
+    type_ = next((each.annotation for each in declared if each.annotation), None)
+    value = f": `{type_}`" if type_ else f" = `{attribute.value}`" if "class-attribute" in attribute.labels else ""
+    return f"- `{attribute.name}`{value}{told}"
+
+
 def _public(member: Any, kind: str) -> list[Any]:
-    documented = {
-        name
-        for section in _sections(member)
-        if section.kind.value == "parameters"
-        for name in (each.name for each in section.value)
-    }
+    """The public members, those of base classes of ours too; the fields of a dataclass are told as its arguments."""
+    fields = set(member.members) if "dataclass" in member.labels else set()
+    wanted = FOR_USERS.get(member.name)
     return [
         each
-        for name, each in member.members.items()
-        if each.kind.value == kind and not name.startswith("_") and (each.docstring or name not in documented)
+        for name, each in member.all_members.items()
+        if each.kind.value == kind
+        and not name.startswith("_")
+        and (each.docstring or name not in fields)
+        and (wanted is None or name in wanted)
     ]
 
 
@@ -229,6 +264,8 @@ def _description(member: Any, callable_: Any) -> Iterator[str]:
     """The text, the arguments with their types and defaults, and the errors of a class or function."""
     defaults = {each.name: each for each in getattr(callable_, "parameters", ())}
     attributes = member.members if member.is_class else {}
+    if not member.is_class or any(section.kind.value == "parameters" for section in _sections(member)):
+        yield from ("```python", *_signature(member, callable_), "```", "")
     for section in _sections(member):
         if section.kind.value == "text":
             yield from (section.value, "")
@@ -246,6 +283,21 @@ def _description(member: Any, callable_: Any) -> Iterator[str]:
             yield ""
         elif section.kind.value == "admonition":
             yield from (f"{section.title}: {section.value.description}", "")
+
+
+def _signature(member: Any, callable_: Any) -> Iterator[str]:
+    """How it is called; what stands after the `*` is given by keyword only."""
+    names: list[str] = []
+    for each in callable_.parameters:
+        if each.name in ("self", "cls"):
+            continue
+        kind = each.kind.value
+        if kind == "keyword-only" and not any(name.startswith("*") for name in names):
+            names.append("*")
+        names.append({"variadic positional": "*", "variadic keyword": "**"}.get(kind, "") + each.name)
+    returns = getattr(callable_, "returns", None)
+    answer = f" -> {returns}" if returns and not member.is_class else ""
+    yield from wrap(f"{member.name}({', '.join(names)}){answer}", 118, subsequent_indent="    ", break_long_words=False)
 
 
 def _default(declared: Any) -> str:

@@ -85,10 +85,12 @@ class Alarms(Construct):
         periods: int = 1,
         datapoints: int | None = None,
         tell_missing: bool = False,
+        below: bool = False,
         scope: Construct | None = None,
     ) -> cloudwatch.Alarm:
-        """An alarm on a metric, at the threshold or above it for so many of its periods, or `datapoints` of them; on
-        request also when there is no more data."""
+        """An alarm on a metric, at the threshold or above it, or `below` it, for so many of its periods, or
+        `datapoints` of them; on request also when there is no more data."""
+        operator = cloudwatch.ComparisonOperator
         alarm = cloudwatch.Alarm(
             scope or self,
             id,
@@ -96,7 +98,7 @@ class Alarms(Construct):
             threshold=threshold,
             evaluation_periods=periods,
             datapoints_to_alarm=datapoints,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            comparison_operator=operator.LESS_THAN_THRESHOLD if below else operator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             # A filter that finds nothing writes nothing.
             treat_missing_data=cloudwatch.TreatMissingData.MISSING
             if tell_missing

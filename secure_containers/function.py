@@ -15,6 +15,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from secure_containers.logs import encrypted_log_group
+from secure_containers.security_groups import closed_group
 from secure_containers.waivers import Waiver, waive
 
 if TYPE_CHECKING:
@@ -99,7 +100,9 @@ def own_function(
     unbound = (*unbound_actions, *(_TRACE if traced else ()), *connecting)
     if unbound:
         policy.add_statements(iam.PolicyStatement(actions=list(unbound), resources=["*"]))
-        reason = f"{' and '.join(unbound)} have no resource level here; the rest of this policy names its resources"
+        reason = (
+            f"AWS has no resource level for {' and '.join(unbound)} here; the rest of this policy names its resources"
+        )
         waive(policy, Waiver("AwsSolutions-IAM5[Resource::*]", reason=reason))
     function = lambda_.Function(
         scope,
@@ -142,9 +145,7 @@ def own_function(
 
 
 def _group(scope: Construct, network: PrivateNetwork, name: str) -> ec2.SecurityGroup:
-    return ec2.SecurityGroup(
-        scope, "SecurityGroup", vpc=network.vpc, description=f"The function {name}", allow_all_outbound=False
-    )
+    return closed_group(scope, "SecurityGroup", vpc=network.vpc, description=f"The function {name}")
 
 
 def _not_by_itself(scope: Construct, function: lambda_.Function, role: iam.Role) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
-from aws_cdk import Names
+from aws_cdk import Names, Stack, Token
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from secure_containers.errors import invalid
 from secure_containers.waivers import Waiver, waive
+
+_CARRIERS: Final = "a role, a user or a group, or what has one"
 
 
 def grant_apart(
@@ -52,9 +54,28 @@ def grant_unbound(grantee: iam.IGrantable, id: str, actions: Sequence[str], *, s
         actions: what is allowed, on `*`.
         scope: where the policy of an imported role stands.
     """
-    reason = f"{' and '.join(actions)} have no resource level, and this policy allows no more"
+    reason = f"AWS has no resource level for {' and '.join(actions)}, and this policy allows no more"
     statement = iam.PolicyStatement(actions=list(actions), resources=["*"])
     grant_apart(grantee, id, [statement], [Waiver("AwsSolutions-IAM5[Resource::*]", reason=reason)], scope=scope)
+
+
+def check_local(path: str, grantee: object, owner: Construct) -> None:
+    """Refuse a principal of another account, which only a resource policy could let in, and one that takes no policy.
+
+    Args:
+        path: where, for messages.
+        grantee: who is to be let.
+        owner: whose account it has to be of.
+    """
+    principal = getattr(grantee, "grant_principal", None)
+    if principal is None:
+        raise invalid(path, "grantee", grantee, allowed=_CARRIERS, write="a role, or what has one")
+    account, own = principal.principal_account, Stack.of(owner).account
+    if account not in (None, own) and not Token.is_unresolved(account) and not Token.is_unresolved(own):
+        allowed = f"a role of this account, {own}: nothing here has a resource policy that could let others in"
+        write = "a role here, which that one takes"
+        raise invalid(path, "grantee", f"a principal of {account}", allowed=allowed, write=write)
+    check_carrier(path, principal)
 
 
 def check_carrier(path: str, principal: object) -> None:
@@ -64,6 +85,6 @@ def check_carrier(path: str, principal: object) -> None:
             path,
             "grantee",
             type(principal).__name__,
-            allowed="a role, a user or a group, or what has one",
+            allowed=_CARRIERS,
             write='iam.Role.from_role_arn(self, "Partner", "arn:...")',
         )

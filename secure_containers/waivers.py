@@ -35,6 +35,7 @@ PACK_RULE_PREFIXES: Final = {
 """The cdk-nag pack of a rule id, by the id's first part."""
 
 _RULE_ID: Final = re.compile(r"(?:(?P<pack>[A-Za-z0-9.]+)::)?(?P<rule>[A-Za-z0-9.-]+)(?P<about>\[.*\])?", re.DOTALL)
+_IAM: Final = tuple(f"AWS::IAM::{kind}" for kind in ("Group", "ManagedPolicy", "Policy", "Role", "User"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +97,8 @@ class Waiver:
 def waive(construct: IConstruct, *waivers: Waiver) -> None:
     """Accept findings on a construct: acknowledge the rules and write the waivers into the resources' `Metadata`.
 
-    Name the smallest construct that has the finding. One of our rules is recorded on the resources of the types that it
-    judges.
+    Name the smallest construct that has the finding. One of our rules, and one of the packs' about IAM, is recorded on
+    the resources of the types that it judges.
 
     Args:
         construct: the construct; its resources have to exist already.
@@ -236,7 +237,10 @@ def _refuse_doubles(path: str, waivers: Iterable[Waiver]) -> None:
 
 
 def _types(waiver: Waiver) -> tuple[str, ...]:
-    rule = None if waiver.pack else find_rule(waiver.id.split("[", 1)[0])
+    """What a rule judges, as far as that is known here: of the packs' rules, those about IAM tell it by their names."""
+    if waiver.pack:
+        return _IAM if "-IAM" in waiver.id else ()
+    rule = find_rule(waiver.id.split("[", 1)[0])
     return rule.types if rule else ()
 
 

@@ -198,7 +198,7 @@ def fargate_deployments(app: App) -> None:
     cluster = SecureEcsCluster(place.stack, "Cluster", network=place.network)
     for id, deployment in (
         ("Canary", Deployment.canary()),
-        ("Linear", Deployment.linear(percent=10, wait=Duration.minutes(1))),
+        ("Linear", Deployment.linear(percent=10, wait=Duration.minutes(7))),
         ("BlueGreen", Deployment.blue_green(bake=Duration.hours(1))),
     ):
         place.fargate(id, cluster=cluster, deployment=deployment)
@@ -211,7 +211,7 @@ def fargate_signed(app: App) -> None:
     proxy = SecureEcrRepository(place.stack, "Tools").image(digest=DIGEST)
     service = place.fargate(
         trusted_signers=TrustedSigners(profiles=profiles, unsigned=[proxy], trust_anchors=_ANCHOR),
-        deployment=Deployment.canary(percent=5),
+        deployment=Deployment.canary(percent=6),
     )
     service.task.add_sidecar("Proxy", image=proxy, user="1000:1000")
     place.fargate("Payments", trusted_signers=TrustedSigners(profiles=profiles[:1]))

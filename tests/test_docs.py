@@ -11,6 +11,7 @@ from types import ModuleType
 import griffe
 import pytest
 from aws_cdk import Stack
+from aws_cdk import aws_ecr as ecr
 
 from secure_containers import (
     Accept,
@@ -27,7 +28,7 @@ from secure_containers import (
     conformance_pack_template,
     enforce,
 )
-from tests.support import ROOT, new_app
+from tests.support import ROOT, findings, new_app
 
 HAND_WRITTEN = sorted(
     path.relative_to(ROOT)
@@ -45,8 +46,15 @@ def generator() -> ModuleType:
     return module
 
 
-def test_generated_pages_are_current() -> None:
-    wanted = generator().pages()
+@pytest.fixture(scope="module")
+def pages() -> dict[str, str]:
+    """The generated pages, as the code says them now."""
+    made: dict[str, str] = generator().pages()
+    return made
+
+
+def test_generated_pages_are_current(pages: dict[str, str]) -> None:
+    wanted = pages
     written = {path: (ROOT / "docs" / path).read_text() if (ROOT / "docs" / path).is_file() else "" for path in wanted}
     assert [path for path in wanted if written[path] != wanted[path]] == [], "run `make docs`"
     stale = {
@@ -116,6 +124,57 @@ def test_docstrings_tell_of_each_argument_and_of_no_other(documented) -> None:
         if name != "self"
     ]
     assert told == taken
+
+
+def test_findings_in_the_readme_read_as_they_are_reported(tmp_path: Path) -> None:
+    app = new_app(tmp_path)
+    ecr.Repository(Stack(app, "Images"), "Old")
+    reported = {finding.message for finding in findings(app)}
+    shown = re.findall(r"^ERROR (.+) \(secure-containers\)$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert shown
+    assert set(shown) <= reported
+
+
+def told(page: str, name: str) -> str:
+    """What a page of the reference says of a class."""
+    (text,) = re.findall(rf"^## {name}\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
+    return str(text)
+
+
+@pytest.mark.parametrize("engine", ["SecureFargateService", "PrivateExpressService", "PrivateAppRunnerService"])
+def test_the_reference_tells_of_inherited_members_but_of_none_of_the_cdk(engine: str, pages: dict[str, str]) -> None:
+    text = told(pages["constructs/Services.md"], engine)
+    for attribute in ("connections", "outbound", "topic", "dashboard", "role", "grant_principal", "url"):
+        assert f"\n- `{attribute}`: `" in text
+    for method in ("add_alarm_target", "metric_cpu", "metric_requests", "metric_latency"):
+        assert f"\n### {method}\n" in text
+    assert "- `url`: `str`. Where clients find it." in text
+    assert "`node`" not in text
+    assert not re.search(r"^(- `|### )_", text, re.MULTILINE)
+
+
+def test_the_reference_marks_what_is_by_keyword_only(pages: dict[str, str]) -> None:
+    services = pages["constructs/Services.md"]
+    assert "SecureFargateService(scope, id, *, network, image," in told(services, "SecureFargateService")
+    assert "Scratch(path, *, size, on_disk)" in told(services, "Scratch")
+    assert "add_capacity(id, capacity) -> Hosts" in told(services, "SecureEcsCluster")
+    assert "waive(construct, *waivers) -> None" in told(pages["constructs/Enforcement.md"], "waive")
+
+
+def test_the_reference_leaves_out_what_constructs_call_of_each_other(pages: dict[str, str]) -> None:
+    text = told(pages["constructs/Services.md"], "ServiceTask")
+    assert re.findall(r"^### (\w+)", text, re.MULTILINE) == ["add_sidecar"]
+    package, code = griffe.load("secure_containers", search_paths=[str(ROOT)]), generator()
+    for name, members in code.FOR_USERS.items():  # a name that is gone is not silently left out
+        (path,) = (path for paths in code.PAGES.values() for path in paths if path.endswith(f".{name}"))
+        assert set(members) <= set(package[path.removeprefix("secure_containers.")].all_members)
+
+
+def test_the_reference_links_to_parts_on_other_pages(pages: dict[str, str]) -> None:
+    for page in ("Services", "S3BatchPipeline"):
+        for part, home in (("SecureParameter", "LeastPrivilegeBatchEnv"), ("EcrImage", "SecureEcrRepository")):
+            assert f"[`{part}`]({home}.md#{part.lower()})" in pages[f"constructs/{page}.md"]
+            assert f"\n## {part}\n" in pages[f"constructs/{home}.md"]
 
 
 def test_pages_name_no_registry_and_no_machine() -> None:

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from aws_cdk import App, Stack
 from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
+from constructs import Construct
 
 from secure_containers import SecureEcrRepository, Waiver, waive
 from secure_containers.check.cli import main
@@ -119,6 +121,20 @@ def test_waivers_of_one_resource_add_up(app: App, stack: Stack) -> None:
 def test_it_is_recorded_only_where_the_rule_judges(app: App, stack: Stack) -> None:
     SecureEcrRepository(stack, "Images", waivers=[Waiver("SC-ECR-01", reason=REASON)])
     assert "Metadata" not in only(synthesized(app)["Test"], "AWS::KMS::Key")
+
+
+def test_a_rule_of_a_pack_about_iam_is_recorded_on_roles_and_policies_only(app: App, stack: Stack) -> None:
+    home = Construct(stack, "Home")
+    role = iam.Role(home, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+    role.add_to_policy(iam.PolicyStatement(actions=["s3:GetObject"], resources=["*"]))
+    sns.Topic(home, "Topic")
+    waive(home, Waiver("AwsSolutions-IAM5[Resource::*]", reason=REASON), Waiver("AwsSolutions-SNS3", reason=REASON))
+    recorded = {
+        each["Type"]: [waiver["Rule"] for waiver in each["Metadata"]["SecureContainers"]["Waivers"]]
+        for each in synthesized(app)["Test"]["Resources"].values()
+    }
+    assert recorded["AWS::SNS::Topic"] == ["AwsSolutions-SNS3"]
+    assert recorded["AWS::IAM::Policy"] == ["AwsSolutions-IAM5[Resource::*]", "AwsSolutions-SNS3"]
 
 
 def test_check_honours_it_on_the_bare_template(app: App, stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:

@@ -41,6 +41,7 @@ from secure_containers.errors import invalid
 from secure_containers.keys import own_key
 from secure_containers.network import IMAGE_PULL, PrivateNetwork
 from secure_containers.rules.network.services import HOST_SERVICES
+from secure_containers.security_groups import closed_group
 from secure_containers.tasks.checks import DEFAULT_USER, default_memory
 from secure_containers.tasks.parts import FileMount, SecretField, SecureParameter
 from secure_containers.tasks.permissions import let_mount, let_read, value_from
@@ -185,9 +186,7 @@ class LeastPrivilegeBatchEnv(Construct):
             removal=self._removal,
             organization_id=None,
         )
-        group = ec2.SecurityGroup(
-            self, "SecurityGroup", vpc=network.vpc, description=f"Jobs of {path}", allow_all_outbound=False
-        )
+        group = closed_group(self, "SecurityGroup", vpc=network.vpc, description=f"Jobs of {path}")
         self._connections = ec2.Connections(security_groups=[group])
         self._reach_services()
         capacity = Capacity(

@@ -24,13 +24,12 @@ from secure_containers.batch.platforms import Eks, Fargate, Platform
 from secure_containers.batch.roles import pod_role
 from secure_containers.batch.settings import (
     check_array_size,
-    check_grantee,
     check_share,
     service_account_name,
 )
 from secure_containers.batch.watch import JobWatch
 from secure_containers.errors import invalid
-from secure_containers.grants import grant_apart, grant_unbound
+from secure_containers.grants import check_local, grant_apart, grant_unbound
 from secure_containers.logs import encrypted_log_group
 from secure_containers.tasks.roles import scheduler_role, task_role
 from secure_containers.tasks.schedules import check_schedule, on_schedule
@@ -240,7 +239,7 @@ class BatchJob(Construct):
         Args:
             grantee: who looks.
         """
-        check_grantee(self.node.path, grantee, self)
+        check_local(self.node.path, grantee, self)
         grant_unbound(grantee, "DescribeJobs", DESCRIBE_ACTIONS, scope=self)
 
     def add_schedule(
@@ -323,7 +322,7 @@ class BatchJob(Construct):
         statements: Sequence[iam.PolicyStatement],
         waivers: Sequence[Waiver],
     ) -> None:
-        check_grantee(self.node.path, grantee, self)
+        check_local(self.node.path, grantee, self)
         grant_apart(grantee, id, statements, waivers, scope=self)
 
     def _execution_role(self, group: logs.ILogGroup, image: EcrImage) -> iam.Role:

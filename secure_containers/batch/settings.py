@@ -8,13 +8,11 @@ from typing import Any, Final
 
 from aws_cdk import Duration, Size, Stack, Token
 from aws_cdk import aws_ec2 as ec2
-from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from secure_containers.batch.parts import Fleet, QueueLimits, Retries, Share
 from secure_containers.batch.platforms import Ec2, Eks, Fargate, Platform
 from secure_containers.errors import KEY, TOPIC, check_arguments, invalid
-from secure_containers.grants import check_carrier
 from secure_containers.logs import LOG_RETENTION
 from secure_containers.network.endpoints import known_service
 from secure_containers.network.private_network import check_network
@@ -105,7 +103,7 @@ def check_job(where: Construct, path: str, platform: Platform, **given: Any) -> 
     """
     _check_job_types(path, given)
     off = DefaultsOff(where, path, given["waivers"], types=_JOB_TYPES)
-    check_image(path, given["image"])
+    check_image(path, given["image"], Stack.of(where))
     _check_size(path, platform, given["vcpus"], given["memory"], given["gpus"])
     _check_storage(path, platform, given["ephemeral_storage"])
     _check_nodes(path, platform, given["nodes"], critical=given["critical"])
@@ -180,18 +178,6 @@ def check_share(path: str, share: object, shares: Sequence[Share]) -> None:
         raise invalid(path, "share", share, allowed=f"an identifier of {known}", write='share="research"')
     if not any(each.covers(share) for each in shares):
         raise invalid(path, "share", share, allowed=known, write=f'shares=[Share(identifier="{share}")]')
-
-
-def check_grantee(path: str, grantee: iam.IGrantable, job: Construct) -> None:
-    """Refuse a principal of another account: AWS Batch has no resource policies, so nothing here could let it in; and
-    one that no policy can be attached to."""
-    account, own = grantee.grant_principal.principal_account, Stack.of(job).account
-    if account not in (None, own) and not Token.is_unresolved(account) and not Token.is_unresolved(own):
-        allowed = f"a role of this account, {own}: AWS Batch has no resource policies"
-        raise invalid(
-            path, "grantee", f"a principal of {account}", allowed=allowed, write="a role here, which that one takes"
-        )
-    check_carrier(path, grantee.grant_principal)
 
 
 def check_array_size(path: str, size: object) -> None:

@@ -1,4 +1,5 @@
-"""What a template costs each month before anybody uses it: endpoints, gateways, keys, alarms."""
+"""What a template costs each month before anybody uses it: endpoints, gateways, keys, alarms. Not what runs: its price
+depends on sizes, counts and types of instances, for which there is no table here."""
 
 from __future__ import annotations
 
@@ -24,6 +25,8 @@ _KINDS: Final[Mapping[str, tuple[str, str]]] = {
 }
 """The price of each type, and what its resources are called; the table of prices tells whether by hour or month."""
 _ENDPOINTS: Final = "interface endpoints, counted by zone"
+RUNNING: Final = "tasks, instances and copies that run come on top"
+"""What these costs leave out, to be said beside them."""
 
 
 @dataclass(frozen=True, slots=True)

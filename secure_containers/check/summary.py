@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from secure_containers.check.costs import fixed_costs, prices
+from secure_containers.check.costs import RUNNING, fixed_costs, prices
 from secure_containers.check.formats import joined, totals
 from secure_containers.check.loader import load
 from secure_containers.rules import RULES, Report, evaluate
@@ -69,7 +69,7 @@ def _cost_lines(report: Report) -> Iterator[str]:
     if not costs:
         return
     total = sum(cost.monthly for cost in costs)
-    yield f"fixed costs: about {total:.2f} USD a month, before any use ({table['source']}, {table['date']})"
+    yield f"fixed costs: about {total:.2f} USD a month, before any use; {RUNNING} ({table['source']}, {table['date']})"
     yield from (f"  {cost}" for cost in costs)
     yield ""
 

@@ -76,13 +76,23 @@ class EcrImage:
         return self.let_pull(grantee)
 
     @property
+    def home(self) -> tuple[str, str]:
+        """The account and the Region of its registry."""
+        from aws_cdk import Token  # noqa: PLC0415 - it starts Node
+
+        arn = self.repository.repository_arn
+        if Token.is_unresolved(arn):  # which may be an output of another stack, and is not taken apart
+            return self.repository.env.account, self.repository.env.region
+        _, _, _, region, account, *_ = arn.split(":")
+        return account, region
+
+    @property
     def uri(self) -> str:
         """The address to pull from, for L1 properties."""
         from aws_cdk import Aws  # noqa: PLC0415 - it starts Node
 
-        # By its environment: the L2 takes the repository's ARN apart, which may be an output of another stack.
-        home, separator = self.repository.env, "@" if self.by_digest else ":"
-        registry = f"{home.account}.dkr.ecr.{home.region}.{Aws.URL_SUFFIX}"
+        (account, region), separator = self.home, "@" if self.by_digest else ":"
+        registry = f"{account}.dkr.ecr.{region}.{Aws.URL_SUFFIX}"
         return f"{registry}/{self.repository.repository_name}{separator}{self.reference}"
 
     def container_image(self) -> ecs.ContainerImage:

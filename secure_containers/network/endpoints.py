@@ -24,6 +24,7 @@ from secure_containers.rules.network.services import (
     layer_bucket,
     service_of_endpoint,
 )
+from secure_containers.security_groups import closed_group
 
 _BY_AGENTS: Final = (*PULL_SERVICES, *HOST_SERVICES, "logs", "ssmmessages", "guardduty-data", "secretsmanager", "ssm")
 """What agents of AWS call, which no SDK setting turns to FIPS host names."""
@@ -86,13 +87,8 @@ class Endpoints:
     def group(self) -> ec2.SecurityGroup:
         """The security group of the endpoints that are added here."""
         if self._group is None:
-            self._group = ec2.SecurityGroup(
-                self._scope,
-                "Endpoints",
-                vpc=self._vpc,
-                description="Endpoints of AWS services: HTTPS from the workloads that need them",
-                allow_all_outbound=False,
-            )
+            description = "Endpoints of AWS services: HTTPS from the workloads that need them"
+            self._group = closed_group(self._scope, "Endpoints", vpc=self._vpc, description=description)
         return self._group
 
     def named(self, service: Service) -> list[AnyEndpoint]:
@@ -126,9 +122,9 @@ class Endpoints:
         try:
             return self._vpc.vpc_cidr_block
         except RuntimeError as error:
-            raise invalid(
-                self._path, "vpc", "no addresses", allowed="a VPC whose addresses are told", write="vpc_cidr_block=..."
-            ) from error
+            allowed = "a VPC whose addresses are told, which GuardDuty's agent comes from"
+            write = "vpc_cidr_block=... where the VPC is imported, or runtime_monitoring=False on the service"
+            raise invalid(self._path, "vpc", "no addresses", allowed=allowed, write=write) from error
 
     def _find_or_add(self, service: Service, name: str) -> AnyEndpoint:
         found = self._given.get(name) or self._of_vpc().get((name, service.gateway))

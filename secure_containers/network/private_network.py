@@ -20,6 +20,7 @@ from secure_containers.network.addresses import Egress, WayOut, plan, zone_names
 from secure_containers.network.endpoints import WRITE_RESOURCES, AnyEndpoint, Endpoints, check_fips, known_service
 from secure_containers.network.new_vpc import new_vpc
 from secure_containers.rules.network.services import GATEWAYS, SERVICES
+from secure_containers.security_groups import closed_group
 from secure_containers.waivers import DefaultsOff, Waiver, waive
 
 IMAGE_PULL: Final = ("ecr.api", "ecr.dkr")
@@ -218,7 +219,7 @@ class PrivateNetwork(Construct):
             id: the construct id.
             description: what the workload is.
         """
-        return ec2.SecurityGroup(self, id, vpc=self.vpc, description=description, allow_all_outbound=False)
+        return closed_group(self, id, vpc=self.vpc, description=description)
 
     def require(self, workload: ec2.IConnectable, *services: str, resources: Sequence[str] = ()) -> None:
         """Let a workload reach services of AWS: adds the endpoints that are missing, and opens the way to them.

@@ -22,11 +22,10 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from secure_containers.batch import BatchJob, LeastPrivilegeBatchEnv, Retries
-from secure_containers.batch.settings import check_grantee
 from secure_containers.buckets import log_by_bucket_policy
 from secure_containers.ecr import EcrImage
 from secure_containers.errors import invalid
-from secure_containers.grants import check_carrier, grant_apart
+from secure_containers.grants import check_carrier, check_local, grant_apart
 from secure_containers.keys import WRITE, through, use_key
 from secure_containers.network import PrivateNetwork
 from secure_containers.pipeline.functions import Consumer, Notifier, Plant, Reconciler, let_submit
@@ -350,7 +349,7 @@ class S3BatchPipeline(Construct):
             ValueError: the grantee is of another account: give it a role here.
         """
         path = f"{self.node.path}: grant_read_results"
-        check_grantee(path, grantee, self)
+        check_local(path, grantee, self)
         table, stack = self.results_table, Stack.of(self)
         bucket, prefix = self._outputs()
         below = bucket.arn_for_objects(f"{prefix}*")

@@ -21,7 +21,7 @@ from secure_containers.rules.app_runner_sizes import DEFAULT, SIZES, UNITS, memo
 from secure_containers.rules.engine import Observations, resource_rule, template_rule
 from secure_containers.rules.intrinsics import Reference
 from secure_containers.rules.network.services import service_of_endpoint
-from secure_containers.rules.task_checks import movable, outside
+from secure_containers.rules.task_checks import movable, outside, with_others
 from secure_containers.rules.task_model import ROLE, named_resources, stand_together
 from secure_containers.rules.template import (
     Observation,
@@ -37,6 +37,9 @@ from secure_containers.rules.template import (
 
 _KEY: Final = "AWS::KMS::Key"
 _ALIAS: Final = "AWS::KMS::Alias"
+_REPOSITORY: Final = ("SourceConfiguration", "ImageRepository")
+_IMAGE: Final = (*_REPOSITORY, "ImageIdentifier")
+_ACCOUNT: Final = re.compile(r"(\d{12})\.dkr[.-]ecr\.")
 _MOST: Final = float("inf")
 _CHECKS: Final = ("Interval", "Timeout", "HealthyThreshold", "UnhealthyThreshold")
 _MOST_OF_A_CHECK: Final = 20
@@ -53,8 +56,8 @@ def movable_app_runner_image(service: Resource) -> Observations:
 
     ## Fix
     Name the image by its digest (`shop@sha256:...`), or by the tag of a version in a repository that keeps tags where
-    they are (SC-ECR-01). Set `AutoDeploymentsEnabled` to `false`; left out it means `true`, but for public images.
-    Where every push shall deploy, waive `SC-APR-08[AutoDeploymentsEnabled]` with the reason.
+    they are (SC-ECR-01). Set `AutoDeploymentsEnabled` to `false`; left out it means `true`, but for public images and
+    those of another account. Where every push shall deploy, waive `SC-APR-08[AutoDeploymentsEnabled]` with the reason.
 
     ## Bad
     ```yaml
@@ -87,12 +90,24 @@ def movable_app_runner_image(service: Resource) -> Observations:
         if not image.absent:
             yield from movable(image)
     for automatic in service.get("SourceConfiguration", "AutoDeploymentsEnabled"):
-        kinds = automatic.beside("SourceConfiguration", "ImageRepository", "ImageRepositoryType")
-        if automatic.absent and all(kind.text == "ECR_PUBLIC" for kind in kinds):
-            continue
-        if automatic.text.lower() != "false":
+        unwatched = _unwatched(automatic) if automatic.absent else [False]
+        if None in unwatched and False not in unwatched:
+            question = "AutoDeploymentsEnabled is not set, which means true for an image of the own account: is it one?"
+            yield service.undecided(question, by=automatic.beside(*_IMAGE)[0])
+        elif False in unwatched and automatic.text.lower() != "false":
             told = automatic.text or "not set, which means true"
             yield automatic.violates(f"AutoDeploymentsEnabled is {told}", about="AutoDeploymentsEnabled")
+
+
+def _unwatched(automatic: Value) -> list[bool | None]:
+    """Whether each image that there is beside is public or of another account, which App Runner does not watch."""
+    found: list[bool | None] = []
+    for image in automatic.beside(*_IMAGE):
+        public = all(kind.text == "ECR_PUBLIC" for kind in image.beside(*_REPOSITORY, "ImageRepositoryType"))
+        account, own = _ACCOUNT.match(image.text), image.resource.template.account
+        of_another = None if account and own is None else account is not None and account[1] != own
+        found.append(public or of_another)
+    return found
 
 
 @template_rule("SC-APR-09", types=(SERVICE, SCALING, INGRESS), guidelines=("deployable-templates",))
@@ -176,6 +191,7 @@ def _numbers(service: Resource) -> Observations:
 
 
 def _size(service: Resource) -> Observations:
+    refused: list[tuple[str, str]] = []
     for cpu in service.get("InstanceConfiguration", "Cpu"):
         for memory in cpu.beside("InstanceConfiguration", "Memory"):
             untold = next((value for value in (cpu, memory) if not is_told(value)), None)
@@ -186,7 +202,9 @@ def _size(service: Resource) -> Observations:
             mib = DEFAULT[1] if memory.absent else _mib(memory)
             if mib not in SIZES.get(vcpus, ()):
                 message = f"App Runner has no size of {vcpus:g} vCPUs and {mib:g} MiB: there are {memory_for(vcpus)}"
-                yield service.violates(message, at=cpu.path if memory.absent else memory.path)
+                refused.append((message, cpu.path if memory.absent else memory.path))
+    for message in with_others([message for message, _ in refused]):
+        yield service.violates(message, at=refused[0][1])
 
 
 def _vcpus(cpu: Value) -> float:

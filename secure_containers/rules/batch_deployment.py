@@ -19,7 +19,7 @@ from secure_containers.rules.engine import Observations, resource_rule
 from secure_containers.rules.fargate import EPHEMERAL_GIB, SIZES, memory_for
 from secure_containers.rules.intrinsics import MOST_VARIANTS, Given
 from secure_containers.rules.task_checks import outside, privileged_on_fargate
-from secure_containers.rules.task_model import Form, Task
+from secure_containers.rules.task_model import Form, Task, stand_together
 from secure_containers.rules.template import (
     Resource,
     Value,
@@ -166,7 +166,7 @@ def _size_on_fargate(task: Task) -> Observations:
     ]
     for parts in islice(product(*sizes), MOST_VARIANTS):
         values = [value for part in parts for value in part if value is not None]
-        if all(one.meets(other) for one, other in combinations(values, 2)):
+        if all(stand_together(one, other) for one, other in combinations(values, 2)):
             yield from _size(task, [cpu for cpu, _ in parts if cpu], [memory for _, memory in parts if memory])
 
 

@@ -20,6 +20,11 @@ _LOOKS: Final = re.compile(
 )
 """Keys, tokens, URLs with a password, and dynamic references that CloudFormation writes out in the clear."""
 
+_IS_NONE: Final = re.compile(
+    r"true|false|yes|no|on|off|\d{0,5}|arn:(?:\$\{AWS::Partition\}|[^:]+):(?:secretsmanager|ssm):\S*", re.IGNORECASE
+)
+"""What says whether, or how many, or where the credential is."""
+
 
 def credential_in(name: str, value: str) -> str | None:
     """Why a variable of an environment looks like a credential; None if it does not.
@@ -30,7 +35,7 @@ def credential_in(name: str, value: str) -> str | None:
     """
     if _LOOKS.search(value):
         return "its value looks like a credential"
-    if value and _CALLED.search(_words(name)):
+    if not _IS_NONE.fullmatch(value) and _CALLED.search(_words(name)):
         return "its name says that it holds a credential"
     return None
 

@@ -8,7 +8,7 @@ from typing import Final
 from secure_containers.rules.ecs_model import CLUSTER, SERVICE
 from secure_containers.rules.ecs_tasks import ECS_CONTROLS
 from secure_containers.rules.engine import Controls, Observations, resource_rule, template_rule
-from secure_containers.rules.event_model import is_given, unless_done
+from secure_containers.rules.event_model import RULE, SCHEDULE, ecs_targets, is_given, unless_done
 from secure_containers.rules.task_model import called
 from secure_containers.rules.template import (
     Observation,
@@ -30,7 +30,11 @@ _LOGS: Final = (
 )
 
 
-@template_rule("SC-ECS-11", types=(CLUSTER, SERVICE), guidelines=("cloudwatch-logs-and-alarms", "encryption-at-rest"))
+@template_rule(
+    "SC-ECS-11",
+    types=(CLUSTER, SERVICE, RULE, SCHEDULE),
+    guidelines=("cloudwatch-logs-and-alarms", "encryption-at-rest"),
+)
 def unaudited_exec(template: Template) -> Observations:
     """Somebody can open a shell in a task, and nobody sees what they do.
 
@@ -39,9 +43,9 @@ def unaudited_exec(template: Template) -> Observations:
     opened, not what was typed there.
 
     ## Fix
-    Leave `EnableExecuteCommand` out. Where it has to be, set in the cluster's `ExecuteCommandConfiguration` a
-    `KmsKeyId` and `Logging: OVERRIDE`, with a log group and `CloudWatchEncryptionEnabled`, or a bucket and
-    `S3EncryptionEnabled`.
+    Leave `EnableExecuteCommand` out of services, rules and schedules. Where it has to be, set in the cluster's
+    `ExecuteCommandConfiguration` a `KmsKeyId` and `Logging: OVERRIDE`, with a log group and
+    `CloudWatchEncryptionEnabled`, or a bucket and `S3EncryptionEnabled`.
 
     ## Bad
     ```yaml
@@ -77,14 +81,12 @@ def unaudited_exec(template: Template) -> Observations:
         Properties: {EnableKeyRotation: true}
     ```
     """
-    for service in template.of_type(SERVICE):
-        for enabled in service.get("EnableExecuteCommand"):
-            if enabled.unknown:
-                yield enabled.undecided("can somebody open a shell in its tasks?")
-            elif is_true(enabled.data):
-                for named in enabled.beside("Cluster"):
-                    if not _clusters(named):
-                        yield _elsewhere(named)
+    for enabled, clusters in _sessions(template):
+        if enabled.unknown:
+            yield enabled.undecided("can somebody open a shell in its tasks?")
+        for named in clusters if is_true(enabled.data) else ():
+            if not _clusters(named):
+                yield _elsewhere(named)
     opened = template.world.once(_opened)
     for cluster in template.of_type(CLUSTER):
         if cluster in opened:
@@ -95,16 +97,20 @@ def _clusters(named: Value) -> list[Resource]:
     return called(named, CLUSTER, "ClusterName")
 
 
+def _sessions(templates: Template | World) -> Iterator[tuple[Value, list[Value]]]:
+    """Whether somebody can open a shell in tasks, and what names their cluster."""
+    for service in templates.of_type(SERVICE):
+        yield from ((enabled, enabled.beside("Cluster")) for enabled in service.get("EnableExecuteCommand"))
+    for bearer in templates.of_type(RULE, SCHEDULE):
+        for target, parameters in ecs_targets(bearer):
+            for enabled in parameters.get("EnableExecuteCommand"):
+                yield enabled, where(target, enabled).get("Arn")
+
+
 def _opened(world: World) -> frozenset[Resource]:
-    """The clusters with services in whose tasks somebody can open a shell."""
-    return frozenset(
-        cluster
-        for service in world.of_type(SERVICE)
-        for enabled in service.get("EnableExecuteCommand")
-        if is_true(enabled.data)
-        for named in enabled.beside("Cluster")
-        for cluster in _clusters(named)
-    )
+    """The clusters in whose tasks somebody can open a shell."""
+    found = (named for enabled, clusters in _sessions(world) if is_true(enabled.data) for named in clusters)
+    return frozenset(cluster for named in found for cluster in _clusters(named))
 
 
 def _elsewhere(cluster: Value) -> Observation:

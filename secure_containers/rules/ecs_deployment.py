@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
-from itertools import product
 from typing import Final
 
 from secure_containers.rules.ecs_model import (
     EXPRESS,
     SERVICE,
     TASK_DEFINITION,
+    TASK_NETWORK,
     TASK_SET,
     definitions,
     deploys_otherwise,
@@ -19,10 +20,11 @@ from secure_containers.rules.ecs_model import (
 )
 from secure_containers.rules.engine import Observations, resource_rule
 from secure_containers.rules.fargate import EPHEMERAL_GIB, SIZES, mebibytes_of, memory_for, vcpus_of
+from secure_containers.rules.intrinsics import placeholders
 from secure_containers.rules.network.model import Subnet, Way, network
-from secure_containers.rules.task_checks import outside, privileged_on_fargate
-from secure_containers.rules.task_model import items, stand_together
-from secure_containers.rules.template import Resource, Value, bounds, is_left_out, is_told, where
+from secure_containers.rules.task_checks import outside, privileged_on_fargate, with_others
+from secure_containers.rules.task_model import identities, items, referred, stand_together
+from secure_containers.rules.template import Resource, Value, bounds, is_told, where
 
 _MAIN: Final = "Main"
 _NOT_BESIDE_A_DEFINITION: Final = ("PrimaryContainer", "ExecutionRoleArn", "TaskRoleArn", "Cpu", "Memory")
@@ -30,6 +32,17 @@ _LAST_PORT: Final = 65535
 _LONGEST_GRACE: Final = 2_147_483_647
 _ON_FARGATE: Final = "SYS_PTRACE"
 """The one capability that Fargate adds."""
+_DRIVERS: Final = ("", "awslogs", "splunk", "awsfirelens")
+_OF_WINDOWS: Final = (1, 2, 4)
+"""The vCPUs that Fargate has for Windows."""
+_REPOSITORY: Final = "AWS::ECR::Repository"
+_TARGETS: Final = "AWS::ElasticLoadBalancingV2::TargetGroup"
+_IN_ECR: Final = re.compile(r"\.dkr[.-]ecr\.")
+_OWN_INTERFACE: Final = ("awsvpc", "host")
+"""The network modes in which a port of a container is that of its host."""
+_NOT_IN_AWSVPC: Final = ("Links", "ExtraHosts", "Hostname", "DnsServers", "DisableNetworking")
+_NOT_ON_FARGATE: Final = ("DnsSearchDomains", "DockerSecurityOptions")
+"""Besides; https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html names them all."""
 
 
 @resource_rule("SC-ECS-18", types=(SERVICE, TASK_SET, TASK_DEFINITION, EXPRESS), guidelines=("deployable-templates",))
@@ -90,6 +103,8 @@ def _definition(definition: Resource) -> Observations:
         essential = [each for container in containers for each in container.get("Essential")]
         if essential and all(each.text.lower() == "false" for each in essential):
             yield definition.violates("no container of the task is essential")
+        for mode in properties.get("NetworkMode"):
+            yield from _in_mode(mode.text, items(where(properties, mode), "ContainerDefinitions"))
     for platforms in definition.get("RequiresCompatibilities"):
         for platform in platforms.items():
             if platform.unknown:
@@ -97,6 +112,27 @@ def _definition(definition: Resource) -> Observations:
             elif platform.text == "FARGATE":
                 for properties in platform.beside():
                     yield from _on_fargate(properties)
+
+
+def _in_mode(mode: str, containers: list[Value]) -> Observations:
+    """What Amazon ECS does not take in a network mode."""
+    for container in containers:
+        if mode == "awsvpc":
+            yield from _set(container, _NOT_IN_AWSVPC, "in the network mode awsvpc")
+        for mapping in items(container, "PortMappings") if mode in _OWN_INTERFACE else ():
+            for host in mapping.get("HostPort"):
+                ports = where(mapping, host).get("ContainerPort")
+                told = is_told(host) and all(is_told(port) for port in ports)
+                if told and host.text not in ("", "0", *(port.text for port in ports)):
+                    message = f"HostPort {host.text} is not the ContainerPort {ports[0].text}, which {mode} asks for"
+                    yield host.violates(message)
+
+
+def _set(container: Value, names: tuple[str, ...], where_not: str) -> Observations:
+    for name in names:
+        for value in container.get(name):
+            if not value.unknown and value.data and value.text.lower() != "false":
+                yield value.violates(f"{name} is set, which Amazon ECS does not take {where_not}")
 
 
 def _unreadable_secrets(properties: Value, containers: list[Value]) -> Observations:
@@ -117,7 +153,9 @@ def _unreadable_secrets(properties: Value, containers: list[Value]) -> Observati
 
 def _no_execution_role(properties: Value, what: str) -> Observations:
     for role in properties.get("ExecutionRoleArn"):
-        if is_left_out(role):
+        if role.may_be(""):
+            yield role.undecided(f"is it set? The task {what}")
+        elif not role.text:
             yield role.violates(f"ExecutionRoleArn is not set, and the task {what}")
 
 
@@ -136,12 +174,18 @@ def _on_fargate(properties: Value) -> Observations:
         for mode in properties.get(name):
             if not mode.absent and (name, mode.text) != ("PidMode", "task"):
                 yield mode.violates(f"{name} is {mode.text}, which Fargate has not")
+    yield from _of_a_host(properties)
+    for container in items(properties, "ContainerDefinitions"):
+        yield from _container_on_fargate(container)
+
+
+def _of_a_host(properties: Value) -> Observations:
     for volume in items(properties, "Volumes"):
         for path in (*volume.get("Host", "SourcePath"), *volume.get("DockerVolumeConfiguration")):
             if path.data:
                 yield path.violates("Fargate has no volumes of a host")
-    for container in items(properties, "ContainerDefinitions"):
-        yield from _container_on_fargate(container)
+    for constraint in items(properties, "PlacementConstraints"):
+        yield constraint.violates("Fargate has no instances to choose by PlacementConstraints")
 
 
 def _container_on_fargate(container: Value) -> Observations:
@@ -156,14 +200,25 @@ def _container_on_fargate(container: Value) -> Observations:
             if type_.text == "GPU":
                 yield type_.violates("Fargate has no GPU: run the task on EC2")
     for driver in container.get("LogConfiguration", "LogDriver"):
-        if driver.text == "awslogs":
-            for properties in driver.beside():
-                yield from _no_execution_role(properties, "logs by awslogs, on Fargate")
+        if driver.text not in _DRIVERS:
+            yield driver.violates(f"LogDriver is {driver.text}: Fargate has awslogs, splunk and awsfirelens")
+        for properties in driver.beside() if driver.text == "awslogs" else ():
+            yield from _no_execution_role(properties, "logs by awslogs, on Fargate")
+    yield from _set(container, _NOT_ON_FARGATE, "on Fargate")
+    for image in container.get("Image"):
+        for properties in image.beside() if _is_in_ecr(image) else ():
+            yield from _no_execution_role(properties, "pulls its image from Amazon ECR, on Fargate")
+
+
+def _is_in_ecr(image: Value) -> bool:
+    named = [each for name in placeholders(image.text) for each in referred(image, name)]
+    return bool(_IN_ECR.search(image.text)) or any(each is not None and each.type == _REPOSITORY for each in named)
 
 
 def _size(properties: Value) -> Observations:
-    for cpu, memory in product(properties.get("Cpu"), properties.get("Memory")):
-        if cpu.absent or memory.absent or not cpu.meets(memory):
+    refused: list[str] = []
+    for cpu, memory in _pairs(properties, "Cpu", "Memory"):
+        if cpu.absent or memory.absent:
             continue
         untold = next((value for value in (cpu, memory) if not is_told(value)), None)
         vcpus, mebibytes = vcpus_of(cpu.text), mebibytes_of(memory.text)
@@ -171,8 +226,13 @@ def _size(properties: Value) -> Observations:
             yield untold.undecided("is it a size of Fargate?")
         elif vcpus is None or mebibytes is None or mebibytes not in SIZES.get(vcpus, ()):
             sizes = memory_for(vcpus or 0)
-            message = f"Fargate has no size of {cpu.text} CPU and {memory.text} memory: there are {sizes}"
-            yield cpu.resource.violates(message, at=cpu.path)
+            refused.append(f"Fargate has no size of {cpu.text} CPU and {memory.text} memory: there are {sizes}")
+        else:
+            systems = where(properties, memory).get("RuntimePlatform", "OperatingSystemFamily")
+            if vcpus not in _OF_WINDOWS and any(system.text.startswith("WINDOWS") for system in systems):
+                refused.append(f"Fargate has no size of {cpu.text} CPU for Windows: there are 1, 2 and 4 vCPUs")
+    for message in with_others(refused):
+        yield properties.resource.violates(message, at=f"{properties.path}.Cpu")
 
 
 # Services and task sets
@@ -209,8 +269,8 @@ def _stuck(service: Resource) -> Observations:
 
 def _stuck_by(configuration: Value) -> Observations:
     service = configuration.resource
-    for least, most in product(configuration.get("MinimumHealthyPercent"), configuration.get("MaximumPercent")):
-        for count in least.beside("DesiredCount") if least.meets(most) else ():
+    for least, most in _pairs(configuration, "MinimumHealthyPercent", "MaximumPercent"):
+        for count in most.beside("DesiredCount"):
             kept = 100 if least.absent else min(100, bounds(least)[1])
             at_most = 200 if most.absent else max(0, bounds(most)[0])
             tasks = _fixed_count(service, count)
@@ -258,13 +318,18 @@ def _unfitting(named: Value, definition: Value) -> Observations:
         yield from _port(balancer, definition)
 
 
+def _pairs(holder: Value, one: str, other: str) -> Iterator[tuple[Value, Value]]:
+    """What two properties can be at once."""
+    return ((first, second) for first in holder.get(one) for second in where(holder, first).get(other))
+
+
 def _listed(named: Value, *keys: str) -> Iterator[Value]:
     for values in named.beside(*keys):
         yield from values.items()
 
 
 def _network(named: Value, own_interface: bool) -> Observations:
-    for configuration in named.beside("NetworkConfiguration", "AwsvpcConfiguration"):
+    for configuration in named.beside(*TASK_NETWORK[named.resource.type]):
         if own_interface and configuration.absent:
             yield configuration.violates("NetworkConfiguration is not set, which tasks in the network mode awsvpc need")
         elif not own_interface and not configuration.absent:
@@ -277,7 +342,9 @@ def _target(balancer: Value, own_interface: bool) -> Observations:
     for path in (("TargetGroupArn",), ("AdvancedConfiguration", "AlternateTargetGroupArn")):
         for arn in balancer.get(*path):
             for group in world.locate(arn):
-                for type_ in group.get("TargetType") if isinstance(group, Resource) else ():
+                if not isinstance(group, Resource) or group.type != _TARGETS:
+                    continue
+                for type_ in group.get("TargetType"):
                     if type_.unknown:
                         yield balancer.resource.undecided("does the service fit its target group?", by=type_)
                     elif (type_.text == "ip") is not own_interface:
@@ -290,15 +357,16 @@ def _target(balancer: Value, own_interface: bool) -> Observations:
 
 
 def _port(balancer: Value, definition: Value) -> Observations:
+    world = balancer.resource.template.world
     containers = items(definition, "ContainerDefinitions")
     for name in balancer.get("ContainerName"):
         names = [(own, container) for container in containers for own in container.get("Name")]
-        if not is_told(name) or any(not is_told(own) for own, _ in names):
-            untold = name if not is_told(name) else next(own for own, _ in names if not is_told(own))
+        called = set(identities(world, name))
+        meant = [container for own, container in names if called & set(identities(world, own))]
+        untold = next((each for each in (name, *(own for own, _ in names)) if not is_told(each)), None)
+        if not meant and untold is not None:
             yield balancer.resource.undecided("has its task definition that container?", by=untold)
-            continue
-        meant = [container for own, container in names if own.text == name.text]
-        if not meant and name.text:
+        elif not meant and name.text:
             message = f"its task definition {definition.resource.logical_id} has no container {name.text}"
             yield balancer.resource.violates(message, at=name.path)
         for port in balancer.get("ContainerPort") if meant else ():
@@ -334,8 +402,9 @@ def _express(service: Resource) -> Observations:
             yield path.undecided("does it start with /?")
         elif not path.absent and not path.text.startswith("/"):
             yield path.violates(f"HealthCheckPath is {path.text}: it starts with /")
-    for least, most in product(*(service.get("ScalingTarget", name) for name in ("MinTaskCount", "MaxTaskCount"))):
-        if least.meets(most) and bounds(least)[0] > bounds(most)[1]:
+    pairs = (pair for target in service.get("ScalingTarget") for pair in _pairs(target, "MinTaskCount", "MaxTaskCount"))
+    for least, most in pairs:
+        if bounds(least)[0] > bounds(most)[1]:
             yield service.violates(f"MinTaskCount {least.text} is over MaxTaskCount {most.text}", at=least.path)
     yield from _mixed_subnets(service)
 
@@ -348,7 +417,9 @@ def _without_definition(named: Value) -> Observations:
         for port in container.get("ContainerPort"):
             yield from outside(port, (1, _LAST_PORT), "a port")
         for role in container.beside("ExecutionRoleArn"):
-            if is_left_out(role):
+            if role.may_be(""):
+                yield role.undecided("is it set? By it the task pulls its image and writes its logs")
+            elif not role.text:
                 yield role.violates("ExecutionRoleArn is not set: by it the task pulls its image and writes its logs")
 
 

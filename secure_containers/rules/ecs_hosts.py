@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from typing import Final
 
@@ -20,13 +18,18 @@ from secure_containers.rules.host_checks import (
     hosts_of,
     launches,
     set_up,
+    set_up_by,
     unhardened,
 )
-from secure_containers.rules.template import Resource, Template, Value, World, is_true, where
+from secure_containers.rules.template import Observation, Resource, Template, World, is_true, where
 
 _PROVIDER: Final = "AutoScalingGroupProvider"
-_BLOCKS: Final = re.compile(r"ECS_AWSVPC_BLOCK_IMDS\s*=\s*[\"']?true|awsvpc-block-imds\"?\s*[=:]\s*true")
-"""In the environment of the agent on Amazon Linux, and in the settings of Bottlerocket."""
+_BLOCKS: Final = re.compile(
+    r"(?:\bECS_AWSVPC_BLOCK_IMDS[\"']?\s*[=,]|\bawsvpc-block-imds\"?\s*[=:]|(?P<flag>-AwsvpcBlockIMDS\b:?))"
+    r"\s*[\"']?(?P<value>\$\{[^}]*\}|[^\s\"',;)]*)"
+)
+"""In the environment of the agent, of Linux or Windows, in the settings of Bottlerocket, and as a flag on Windows."""
+_TRUE: Final = ("true", "$true", "1", "t")
 
 
 @template_rule(
@@ -39,7 +42,7 @@ _BLOCKS: Final = re.compile(r"ECS_AWSVPC_BLOCK_IMDS\s*=\s*[\"']?true|awsvpc-bloc
     ),
 )
 def unhardened_container_hosts(template: Template) -> Observations:
-    """The instances of a capacity provider are as the image has them.
+    """The instances under tasks are as the image has them.
 
     ## Why
     Without settings whatever runs in a task may ask the metadata service for the instance's credentials, by a plain
@@ -49,7 +52,8 @@ def unhardened_container_hosts(template: Template) -> Observations:
     ## Fix
     Give the Auto Scaling group a launch template with `HttpTokens: required`, `HttpPutResponseHopLimit: 1`, which the
     agent of Amazon ECS can do with, and every volume `Encrypted`. Name no key pair; sessions of Systems Manager need
-    none. Managed instances are AWS's to harden and no finding.
+    none. Judged are the groups of capacity providers, and those whose user data has a cluster join; managed instances
+    are AWS's to harden and no finding.
 
     ## Bad
     ```yaml
@@ -191,9 +195,9 @@ def instance_role_in_reach(template: Template) -> Observations:
     back are the credentials of the instance's role, which joins clusters and pulls the images of every team.
 
     ## Fix
-    Tell the agent in the user data: `ECS_AWSVPC_BLOCK_IMDS=true` in `/etc/ecs/ecs.config`, or `awsvpc-block-imds =
-    true` in `[settings.ecs]` of Bottlerocket. For tasks in the instance's own bridge, the hop limit is enough
-    (SC-ECS-16).
+    Tell the agent in the user data: `ECS_AWSVPC_BLOCK_IMDS=true` in `/etc/ecs/ecs.config`, `awsvpc-block-imds = true`
+    in `[settings.ecs]` of Bottlerocket, or `Initialize-ECSAgent -AwsvpcBlockIMDS` on Windows; of several settings the
+    last one counts. For tasks in the instance's own bridge, the hop limit is enough (SC-ECS-16).
 
     ## Bad
     ```yaml
@@ -247,13 +251,13 @@ def instance_role_in_reach(template: Template) -> Observations:
             for data in set_up(hosts, "UserData"):
                 if data.absent:
                     yield hosts.violates("there is no UserData that keeps tasks from the metadata service")
-                elif not _BLOCKS.search(_plain(data)):
+                    continue
+                *_, last = (None, *_BLOCKS.finditer(set_up_by(data)))
+                value = last["value"].lower() if last else ""
+                if last and last["flag"] == "-AwsvpcBlockIMDS":
+                    value = "true"
+                if value.startswith("$") and value not in ("$true", "$false"):
+                    message = f"cannot be decided: UserData says {last[0]}, which this template does not tell"
+                    yield Observation(hosts, message, at=data.path, decided=False)
+                elif value not in _TRUE:
                     yield data.violates("UserData does not keep tasks from the metadata service")
-
-
-def _plain(data: Value) -> str:
-    """User data before somebody encoded it, as far as it is told."""
-    try:
-        return base64.b64decode(data.text, validate=True).decode()
-    except (binascii.Error, UnicodeError, ValueError):
-        return data.text

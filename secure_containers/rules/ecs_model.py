@@ -18,6 +18,12 @@ CLUSTER: Final = "AWS::ECS::Cluster"
 CAPACITY_PROVIDER: Final = "AWS::ECS::CapacityProvider"
 SCALABLE_TARGET: Final = "AWS::ApplicationAutoScaling::ScalableTarget"
 
+TASK_NETWORK: Final = {
+    SERVICE: ("NetworkConfiguration", "AwsvpcConfiguration"),
+    TASK_SET: ("NetworkConfiguration", "AwsVpcConfiguration"),
+}
+"""Where a service or a task set has the network of its tasks, which CloudFormation spells in two ways."""
+
 _WAYS_IN: Final = ("LoadBalancers", "VpcLatticeConfigurations", "GatewayConnectors")
 
 
@@ -46,6 +52,12 @@ def definitions(named: Value) -> list[Resource]:
 def ways_in(service: Resource) -> list[Value]:
     """What sends requests to the tasks of a service, and asks whether they are well."""
     return [way for name in _WAYS_IN for way in items(service, name)]
+
+
+def ways_to_call(service: Resource) -> list[Value]:
+    """What sends requests to the tasks of a service, or tells others where they are."""
+    named = (*items(service, "ServiceConnectConfiguration", "Services"), *items(service, "ServiceRegistries"))
+    return [*ways_in(service), *named]
 
 
 def is_daemon(service: Resource) -> bool:

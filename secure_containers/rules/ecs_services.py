@@ -14,11 +14,12 @@ from secure_containers.rules.ecs_model import (
     is_daemon,
     scaling,
     ways_in,
+    ways_to_call,
 )
 from secure_containers.rules.ecs_tasks import ECS_CONTROLS
 from secure_containers.rules.engine import Controls, Observations, Severity, resource_rule
-from secure_containers.rules.event_model import unless_done
-from secure_containers.rules.template import Resource, Value, Verdict, bounds, is_left_out, is_true, where
+from secure_containers.rules.event_model import RULE, SCHEDULE, ecs_targets, unless_done
+from secure_containers.rules.template import Observation, Resource, Value, Verdict, bounds, is_left_out, is_true, where
 
 _GUARDS: Final = ("DeploymentCircuitBreaker", "Alarms")
 
@@ -196,9 +197,9 @@ def single_task(service: Resource) -> Observations:
     if service.type == EXPRESS:
         for count in service.get("ScalingTarget", "MinTaskCount"):
             if not bounds(count)[0] >= 2:
-                yield count.violates(f"MinTaskCount is {count.text or 'not set, which means 1'}")
+                yield _too_few(count)
         return
-    if is_daemon(service) or not ways_in(service):
+    if is_daemon(service) or not ways_to_call(service):
         return
     scaled = service.template.world.once(scaling)
     for target in scaled.targets.get(service, ()):
@@ -210,7 +211,12 @@ def single_task(service: Resource) -> Observations:
     if not scaled.always(service):
         for count in service.get("DesiredCount"):
             if not bounds(count)[0] >= 2 and count.text != "0":
-                yield count.violates(f"DesiredCount is {count.text or 'not set, which means 1'}")
+                yield _too_few(count)
+
+
+def _too_few(count: Value) -> Observation:
+    message = f"{count.path.rpartition('.')[2]} is {count.text or 'not set, which means 1'}"
+    return count.undecided("is it 2 or more?") if count.unknown else count.violates(message)
 
 
 @resource_rule("SC-ECS-14", types=(EXPRESS,), guidelines=("services-recover",))
@@ -251,7 +257,7 @@ def unbounded_tasks(service: Resource) -> Observations:
 
 @resource_rule(
     "SC-ECS-15",
-    types=(SERVICE, TASK_SET),
+    types=(SERVICE, TASK_SET, RULE, SCHEDULE),
     guidelines=("ecs-launch-types",),
     controls=Controls(
         fsbp=("ECS.10",),
@@ -260,7 +266,7 @@ def unbounded_tasks(service: Resource) -> Observations:
         source=ECS_CONTROLS,
     ),
 )
-def pinned_platform(service: Resource) -> Observations:
+def pinned_platform(starter: Resource) -> Observations:
     """Tasks on Fargate stay on an old platform.
 
     ## Why
@@ -287,7 +293,8 @@ def pinned_platform(service: Resource) -> Observations:
         Properties: {Cluster: !Ref Cluster, TaskDefinition: !Ref Task, PlatformVersion: LATEST}
     ```
     """
-    for version in service.get("PlatformVersion"):
+    starters = [target for _, target in ecs_targets(starter)] if starter.type in (RULE, SCHEDULE) else [starter]
+    for version in (version for each in starters for version in each.get("PlatformVersion")):
         if not version.absent and version.text != "LATEST":
             yield version.violates(f"PlatformVersion is {version.text}")
 
@@ -337,7 +344,7 @@ def fixed_task_count(service: Resource) -> Observations:
           MaxCapacity: 10
     ```
     """
-    if is_daemon(service) or not ways_in(service):
+    if is_daemon(service) or not ways_to_call(service):
         return
     scaled = service.template.world.once(scaling)
     if scaled.always(service):

@@ -316,8 +316,8 @@ def unchecked_targets(group: Resource) -> Observations:
     ## Why
     A container whose port is open but whose work fails gets its share of the requests, and a deployment of broken
     containers is taken for a success. The path `/`, which is asked if nothing is said, is a page, a redirect or an
-    error, and tells little. A check in the clear tells whoever listens how the service is made, and can be answered by
-    somebody else.
+    error, and tells little; so does `/AWS.ALB/healthcheck` of gRPC, which no service answers. A check in the clear
+    tells whoever listens how the service is made, and can be answered by somebody else.
 
     ## Fix
     Set `HealthCheckPath` to a path of the service that fails when the service cannot do its work, and
@@ -351,7 +351,9 @@ def unchecked_targets(group: Resource) -> Observations:
                 yield enabled.violates(f"HealthCheckEnabled is {enabled.text}")
         for path in protocol.beside("HealthCheckPath") if protocol.text in ("HTTP", "HTTPS") else ():
             if is_left_out(path):
-                yield path.violates("HealthCheckPath is not set, which means /")
+                versions = path.beside("ProtocolVersion")
+                default = "/AWS.ALB/healthcheck" if any(each.text == "GRPC" for each in versions) else "/"
+                yield path.violates(f"HealthCheckPath is not set, which means {default}")
         for asked in protocol.beside("HealthCheckProtocol") if protocol.text in _TLS else ():
             if asked.text != "HTTPS":
                 told = asked.text or f"not set, which means {'HTTP' if protocol.text == 'HTTPS' else 'TCP'}"

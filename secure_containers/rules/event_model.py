@@ -10,6 +10,7 @@ from typing import Final
 from secure_containers.rules.engine import Observations
 from secure_containers.rules.intrinsics import Given, Unknown
 from secure_containers.rules.partitions import arn_parts
+from secure_containers.rules.task_model import items
 from secure_containers.rules.template import (
     Place,
     Resource,
@@ -80,6 +81,12 @@ def single_events(bearer: Resource) -> Iterator[tuple[Value, Value]]:
         for expression in bearer.get("ScheduleExpression"):
             if expression.unknown or expression.text.startswith("at("):
                 yield from ((expression, target) for target in expression.beside("Target"))
+
+
+def ecs_targets(bearer: Resource) -> Iterator[tuple[Value, Value]]:
+    """The targets of a rule or a schedule that are tasks of Amazon ECS, and how they are started."""
+    for target in items(bearer, "Targets" if bearer.type == RULE else "Target"):
+        yield from ((target, each) for each in target.get("EcsParameters") if isinstance(each.data, dict))
 
 
 def sources(mapping: Resource) -> Iterator[tuple[Value, Place, str]]:
@@ -162,4 +169,5 @@ def unless_done(resource: Resource, ways: Ways, *, message: str, question: str) 
             if all(verdict for verdict, _ in parts) and (bearer.template is resource.template or not given):
                 done.append(given)
     if not resource.always(done):
-        yield resource.violates(message) if untold is None else resource.undecided(question, by=untold)
+        told = f"where a condition does not hold, {message}" if done else message
+        yield resource.violates(told) if untold is None else resource.undecided(question, by=untold)

@@ -19,6 +19,7 @@ from secure_containers.rules.event_model import (
     sources,
     takes,
 )
+from secure_containers.rules.task_model import stand_together
 from secure_containers.rules.template import (
     Observation,
     Place,
@@ -355,8 +356,7 @@ def _seen_again(mapping: Resource, source: Value, queue: Resource) -> Observatio
         for visible, timeout in product(queue.get("VisibilityTimeout"), function.get("Timeout")):
             least = _DEFAULT_VISIBILITY if visible.absent else bounds(visible)[0]
             most = _DEFAULT_TIMEOUT if timeout.absent else bounds(timeout)[1]
-            apart = queue.template is function.template and not visible.meets(timeout)
-            if apart or most <= least:
+            if not stand_together(visible, timeout) or most <= least:
                 continue
             message = (
                 f"the VisibilityTimeout of {queue.logical_id} ({visible.text or _DEFAULT_VISIBILITY}) is less than the "

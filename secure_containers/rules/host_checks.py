@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+import re
 from typing import Final
 
+from secure_containers.rules.contents import contents
 from secure_containers.rules.ecs_model import CAPACITY_PROVIDER
 from secure_containers.rules.engine import Observations
 from secure_containers.rules.task_model import called, items
@@ -12,6 +16,11 @@ from secure_containers.rules.template import Resource, Value, World, bounds, is_
 GROUP: Final = "AWS::AutoScaling::AutoScalingGroup"
 LAUNCH_CONFIGURATION: Final = "AWS::AutoScaling::LaunchConfiguration"
 LAUNCH_TEMPLATE: Final = "AWS::EC2::LaunchTemplate"
+
+_JOINS: Final = re.compile(r"\bECS_CLUSTER\b|\[settings\.ecs\]|\bInitialize-ECSAgent\b")
+"""What tells the agent of Amazon ECS its cluster, on Amazon Linux, on Bottlerocket and on Windows."""
+_INIT: Final = "AWS::CloudFormation::Init"
+_RUNS_INIT: Final = re.compile(r"\bcfn-init\b(?:[^\n]|\\\n)*?\s(?:--resource|-r)[ =]+(\w+)")
 
 
 def groups_behind(provider: Resource) -> list[Resource]:
@@ -26,7 +35,29 @@ def groups_called(name: Value) -> list[Resource]:
 
 def container_groups(world: World) -> frozenset[Resource]:
     """The Auto Scaling groups whose instances run tasks of Amazon ECS."""
-    return frozenset(group for provider in world.of_type(CAPACITY_PROVIDER) for group in groups_behind(provider))
+    found = {group for provider in world.of_type(CAPACITY_PROVIDER) for group in groups_behind(provider)}
+    joining = {
+        hosts
+        for hosts in world.of_type(LAUNCH_TEMPLATE, LAUNCH_CONFIGURATION)
+        if any(_JOINS.search(set_up_by(data)) for data in set_up(hosts, "UserData"))
+    }
+    for group in world.of_type(GROUP) if joining else ():
+        if group not in found and any(joining.intersection(hosts_of(launch)) for launch in launches(group)):
+            found.add(group)
+    return frozenset(found)
+
+
+def set_up_by(data: Value) -> str:
+    """What user data says before somebody encoded it, with what it runs of CloudFormation's; without comments."""
+    try:
+        text = base64.b64decode(data.text, validate=True).decode()
+    except (binascii.Error, UnicodeError, ValueError):
+        text = data.text
+    runs = _RUNS_INIT.search(text)
+    named = data.resource.template.resources.get(runs[1]) if runs else None
+    if named is not None:
+        text = "\n".join((text, *(each for _, each in contents(named.metadata.get(_INIT), "").texts)))
+    return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
 
 
 def launches(group: Resource) -> list[Value]:

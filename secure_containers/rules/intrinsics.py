@@ -85,6 +85,7 @@ class Imported(Unknown):
 
 
 UNTOLD: Final = (Unknown, Reference)
+_NOT_MAPPED: Final = Unknown("Fn::FindInMap")
 
 
 @dataclass(eq=False)
@@ -287,16 +288,31 @@ class Intrinsics:
     def _mapped(self, argument: Any, given: Given) -> list[Variant]:
         if not (isinstance(argument, list) and len(argument) >= 3 and isinstance(argument[0], str)):
             return [(Unknown("Fn::FindInMap"), given)]
-        tables: list[Any] = [self._section("Mappings").get(argument[0])]
+        tables: list[Variant] = [(self._section("Mappings").get(argument[0]), given)]
         for key in argument[1:3]:
-            keys = self.variants(key, given)
-            tables = [entry for table in tables for data, _ in keys for entry in _entries(table, data)]
+            tables = [entry for table, holds in tables for entry in self._entries(table, key, holds)]
         if len(argument) > 3 and isinstance(argument[3], dict) and "DefaultValue" in argument[3]:
-            tables.append(argument[3]["DefaultValue"])
-        found = _distinct([Unknown("Fn::FindInMap") if entry is None else entry for entry in tables])
+            tables.append((argument[3]["DefaultValue"], given))
+        found = _distinct([(_NOT_MAPPED if entry is None else entry, holds) for entry, holds in tables])
         if len(found) > MOST_VARIANTS:
-            found = [*found[:MOST_VARIANTS], Unknown("Fn::FindInMap")]
-        return [variant for entry in found for variant in self.variants(entry, given)]
+            found = [*found[:MOST_VARIANTS], (_NOT_MAPPED, given)]
+        return [variant for entry, holds in found for variant in self.variants(entry, holds)]
+
+    def _entries(self, table: Any, key: Any, given: Given) -> Iterator[Variant]:
+        """What stands in a mapping under a key, or all that does; and which text the parameter has that is the key."""
+        if not isinstance(table, dict):
+            yield None, given
+            return
+        rows = {as_text(each): entry for each, entry in table.items()}
+        name = key.get("Ref") if isinstance(key, dict) else None
+        for data, holds in self.variants(key, given):
+            keys = [as_text(data)]
+            if isinstance(data, UNTOLD) or "${" in keys[0]:
+                chosen = [what[1] for what, so in holds if so and isinstance(what, tuple) and what[0] == name]
+                keys = chosen or [each for each in rows if ((name, each), False) not in holds] or [""]
+            for each in keys:
+                entry = rows.get(each)
+                yield entry, holds | {((name, each), True)} if isinstance(name, str) and entry is not None else holds
 
     def _selected(self, argument: Any, given: Given) -> list[Variant]:
         found: list[Variant] = []
@@ -429,15 +445,6 @@ def _elements(data: Any) -> list[str]:
     return [each.strip() for each in as_text(data).split(",")]
 
 
-def _entries(table: Any, key: Any) -> list[Any]:
-    """What stands in a mapping under a key; all that stands there when the key is not known."""
-    if not isinstance(table, dict):
-        return [None]
-    if isinstance(key, UNTOLD) or "${" in as_text(key):
-        return list(table.values()) or [None]
-    return [table.get(as_text(key))]
-
-
 def _chosen(data: Any, index: Any) -> list[Any]:
     """The element of a list; every one when the index is not known."""
     if not isinstance(data, list):
@@ -448,8 +455,8 @@ def _chosen(data: Any, index: Any) -> list[Any]:
     return data[int(text) : int(text) + 1] if re.fullmatch(r"[0-9]{1,6}", text) else []
 
 
-def _distinct(found: list[Any]) -> list[Any]:
-    return list({(type(each), str(each)): each for each in found}.values())
+def _distinct(found: list[Variant]) -> list[Variant]:
+    return list({(type(data), str(data), holds): (data, holds) for data, holds in found}.values())
 
 
 def _attribute(argument: Any) -> Unknown | Reference:

@@ -374,6 +374,7 @@ def public_address(resource: Resource) -> Observations:
             yield value.violates("the subnet gives a public address to whatever starts in it")
     places = [
         *resource.get("NetworkConfiguration", "AwsvpcConfiguration", "AssignPublicIp"),
+        *resource.get("NetworkConfiguration", "AwsVpcConfiguration", "AssignPublicIp"),  # of a task set
         *resource.get("Target", "EcsParameters", "NetworkConfiguration", "AwsvpcConfiguration", "AssignPublicIp"),
         *resource.get("ContainerProperties", "NetworkConfiguration", "AssignPublicIp"),
     ]

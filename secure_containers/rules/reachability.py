@@ -19,6 +19,7 @@ WORKLOADS: Final = (
     "AWS::Events::Rule",
     "AWS::Scheduler::Schedule",
     "AWS::AutoScaling::AutoScalingGroup",
+    "AWS::ECS::CapacityProvider",
     "AWS::Batch::ComputeEnvironment",
     "AWS::Lambda::Function",
     "AWS::Serverless::Function",
@@ -45,10 +46,13 @@ def unreachable_service(template: Template) -> Observations:
 
     What a workload needs is what it pulls, logs and reads before it starts, what its role may call and what its
     environment names; what App Runner itself pulls, logs and fetches does not go through the VPC. On instances of a
-    cluster these pull, log and read for the tasks. Judged are services and scheduled tasks of Amazon ECS, the instances
-    of capacity providers, services of ECS Express Mode and of App Runner, Batch compute environments with the job
-    definitions of their platform, and functions in a VPC. A load balancer has to reach the services in its target
-    groups, on their ports and that of the health check.
+    cluster these pull, log and read for the tasks. The host of a URL is a load balancer of these templates if a record
+    or the host header of a listener's rule says so: an internal one is reached inside, on the port of the URL.
+
+    Judged are services, task sets and scheduled tasks of Amazon ECS, the instances of capacity providers and those that
+    join a cluster by their user data, services of ECS Express Mode and of App Runner, Batch compute environments with
+    the job definitions of their platform, and functions in a VPC. A load balancer has to reach the services in its
+    target groups, on their ports and that of the health check.
 
     ## Fix
     Add the piece that the finding names; `PrivateNetwork.require` adds the endpoint, its policy and both sides of the
@@ -283,9 +287,13 @@ def internet_ingress(template: Template) -> Observations:
     ## Why
     Everybody can try the workload's every weakness, all day. That a service of App Runner is public is SC-APR-01.
 
+    Ways in are a public address, an internet-facing load balancer, and what leads past an internal one: an origin of
+    CloudFront in the VPC, and the VPC link of an API whose routes or methods ask for no authorization.
+
     ## Fix
     Place it in private subnets without a public address, behind an internal load balancer, with a security group that
-    lets in its clients only. Where it has to face the internet, waive this finding with the reason.
+    lets in its clients only; let an API in front of it ask who calls. Where it has to face the internet, waive this
+    finding with the reason.
 
     ## Bad
     ```yaml

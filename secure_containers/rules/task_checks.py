@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from secure_containers.rules.engine import Observations
@@ -139,4 +140,11 @@ def outside(value: Value, allowed: tuple[float, float], what: str) -> Observatio
         return
     limits = f"{allowed[0]:g} to {allowed[1]:g}" if allowed[1] < float("inf") else f"{allowed[0]:g} at least"
     message = f"{value.text} is not {what}: {limits}"
-    yield value.violates(message) if is_told(value) else value.undecided(message)
+    yield value.violates(message) if is_told(value) else value.undecided(f"is it {what}, {limits}?")
+
+
+def with_others(messages: Sequence[str]) -> Iterator[str]:
+    """The first of what is wrong with pairs of two values, and how many more are: two parameters make many."""
+    others = len(set(messages)) - 1
+    if messages:
+        yield messages[0] + (f"; {others} more of the pairs that can be chosen are refused" if others else "")

@@ -128,5 +128,10 @@ def referred(value: Value, placeholder: str) -> Iterator[Resource | None]:
 
 
 def stand_together(one: Value, other: Value) -> bool:
-    """Whether two values can be there at once; a condition of one template says nothing in another."""
-    return one.resource.template is not other.resource.template or one.meets(other)
+    """Whether two values can be there at once; conditions and parameters of one template say nothing in another."""
+    if one.resource.template is not other.resource.template:
+        return True
+    chosen, others = (
+        dict(what for what, holds in each.given if holds and isinstance(what, tuple)) for each in (one, other)
+    )
+    return one.meets(other) and all(others.get(name, text) == text for name, text in chosen.items())

@@ -434,11 +434,20 @@ def _place(value: Value) -> Iterator[Place]:
     data, template = value.data, value.resource.template
     if isinstance(data, Reference):
         resource = template.resources.get(data.logical_id)
-        yield resource if resource is not None else data.expression
+        if resource is None:
+            yield data.expression
+        else:
+            yield f"${{{data.expression}}}" if _gives_others(resource, data.attribute) else resource
     elif isinstance(data, Unknown):
         yield f"${{{data.expression}}}"
     elif data is not None:
         yield as_text(data)
+
+
+def _gives_others(resource: Resource, attribute: str) -> bool:
+    """Whether an attribute may name any resource: an output of a nested stack, or what a custom resource answers."""
+    custom = resource.type.startswith("Custom::") or resource.type == "AWS::CloudFormation::CustomResource"
+    return attribute.startswith("Outputs.") or (custom and attribute != "Ref")
 
 
 def judged_together(templates: Sequence[Template]) -> World:

@@ -29,6 +29,7 @@ from secure_containers.grants import grant_unbound
 from secure_containers.logs import RETENTION_DAYS, allow_logs
 from secure_containers.network import PrivateNetwork
 from secure_containers.rules.app_runner_sizes import SIZES, memory_for
+from secure_containers.security_groups import closed_group
 from secure_containers.services.parts import HealthCheck, Scaling, ServiceLimits, Tracing
 from secure_containers.services.service import SERVICE_TYPES, PrivateWebService
 from secure_containers.services.settings import check_plain_key, check_same_place, check_shared, check_web_acl
@@ -217,9 +218,7 @@ class PrivateAppRunnerService(PrivateWebService):
             let_read(self.role, (secrets or {}).values())  # App Runner itself asks for them, past the network
             if tracing is not None:
                 grant_unbound(self.role, "Trace", TRACE_ACTIONS)
-            group = ec2.SecurityGroup(
-                self, "SecurityGroup", vpc=network.vpc, description=f"Copies of {path}"[:255], allow_all_outbound=False
-            )
+            group = closed_group(self, "SecurityGroup", vpc=network.vpc, description=f"Copies of {path}")
             self._outbound = ec2.Connections(security_groups=[group])
             connector = apprunner.CfnVpcConnector(
                 self,
@@ -250,7 +249,7 @@ class PrivateAppRunnerService(PrivateWebService):
                     "egressConfiguration": {"egressType": "VPC", "vpcConnectorArn": connector.attr_vpc_connector_arn},
                 },
                 encryption_configuration={"kmsKey": self.encryption_key.key_arn},
-                observability_configuration=self._traced() if tracing is not None else None,
+                observability_configuration={"observabilityEnabled": False} if tracing is None else self._traced(),
             )
             if self.access_role is not None:
                 self.service.node.add_dependency(self.access_role)
@@ -335,13 +334,7 @@ class PrivateAppRunnerService(PrivateWebService):
 
     def _way_in(self, network: PrivateNetwork) -> ec2.InterfaceVpcEndpoint:
         """An endpoint of its own, which lets nobody in until somebody is named."""
-        group = ec2.SecurityGroup(
-            self,
-            "WayInSecurityGroup",
-            vpc=network.vpc,
-            description=f"Clients of {self.node.path}"[:255],
-            allow_all_outbound=False,
-        )
+        group = closed_group(self, "WayInSecurityGroup", vpc=network.vpc, description=f"Clients of {self.node.path}")
         return ec2.InterfaceVpcEndpoint(
             self,
             "WayIn",
@@ -396,7 +389,7 @@ class PrivateAppRunnerService(PrivateWebService):
             running=self._metric("ActiveInstances", "Maximum", _LONGER),
         )
         self._watch.requests(self._requests)
-        self._watch.saturation(self._load, most=scaling.max if scaling.min < scaling.max else None)
+        self._watch.saturation(self._load, least=None, most=scaling.grows_to)
         self._watch.failed(
             {
                 "source": ["aws.apprunner"],
@@ -563,7 +556,7 @@ def _check_waived(path: str, off: DefaultsOff, image: object, endpoint: object, 
         raise invalid(path, "image", f"an image for {image.architecture.value}", allowed=allowed, write=write)
     if image is not None:
         check_image(path, image)
-    if automatic and not (off.waived("SC-APR-08") or off.waived(_AUTOMATIC)):
+    if automatic and not off.waived(_AUTOMATIC):
         allowed = "only with a waiver: whoever may push to the branch puts it into production, past review and scan"
         raise invalid(path, "automatic_deployments", automatic, allowed=allowed, write=waiver_line(_AUTOMATIC))
     if endpoint is not None and off.waived("SC-APR-01"):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, cast
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration, Names, RemovalPolicy
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_route53 as route53
@@ -19,6 +19,7 @@ from constructs import Construct
 
 from secure_containers.buckets import load_balancer_log_bucket
 from secure_containers.network import PrivateNetwork
+from secure_containers.security_groups import closed_group
 from secure_containers.services.parts import Domain, HealthCheck
 from secure_containers.waivers import DefaultsOff, Waiver, waive
 
@@ -72,13 +73,7 @@ class InternalLoadBalancer(Construct):
         removal: RemovalPolicy,
     ) -> None:
         super().__init__(scope, id)
-        group = ec2.SecurityGroup(
-            self,
-            "SecurityGroup",
-            vpc=network.vpc,
-            description=f"Clients of {scope.node.path}"[:255],
-            allow_all_outbound=False,
-        )
+        group = closed_group(self, "SecurityGroup", vpc=network.vpc, description=f"Clients of {scope.node.path}")
         self._connections = ec2.Connections(security_groups=[group], default_port=ec2.Port.tcp(HTTPS))
         self.load_balancer = elbv2.ApplicationLoadBalancer(
             self,
@@ -93,6 +88,8 @@ class InternalLoadBalancer(Construct):
         )
         logged = {kind: prefix for kind, prefix in _LOGS.items() if not off.waived(f"SC-ELB-03[{kind}.s3.enabled]")}
         self.log_bucket = self._log(logged, removal) if logged else None
+        for kind in _LOGS.keys() - logged.keys():  # said, as what an update leaves out stays as it was
+            self.load_balancer.set_attribute(f"{kind}.s3.enabled", "false")
         groups = [self._target_group(name, port, health, target_tls=target_tls) for name in _names(two=two_groups)]
         self.target_group, self.alternate = groups[0], groups[1] if two_groups else None
         self.listener = elbv2.ApplicationListener(
@@ -201,7 +198,9 @@ class InternalLoadBalancer(Construct):
                 evaluate_target_health=self.alternate is None,
             ),
             weight=domain.weight,
-            set_identifier=self.node.addr if domain.weight is not None else None,
+            set_identifier=Names.unique_resource_name(self, max_length=128, separator="-")
+            if domain.weight is not None
+            else None,
         )
 
 

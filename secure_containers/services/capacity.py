@@ -26,6 +26,7 @@ from secure_containers.errors import invalid
 from secure_containers.keys import allow_volumes
 from secure_containers.network import IMAGE_PULL, PrivateNetwork
 from secure_containers.rules.network.services import HOST_SERVICES
+from secure_containers.security_groups import closed_group
 from secure_containers.tasks.hosts import (
     check_instance_types,
     check_volume_size,
@@ -43,6 +44,9 @@ _INSTANCE_TYPES: Final = {
 }
 """All of one size: Amazon ECS places no task that the smallest type has no room for."""
 _INSTANCE_TYPE: Final = re.compile(r"[a-z0-9-]+\.[a-z0-9-]+")
+_GENERAL: Final = re.compile(r"[cmr][5-9]\w*")
+_SIZE: Final = re.compile(r"large|(\d*)xlarge")
+_GIB_OF_A_VCPU: Final = {"c": 2, "m": 4, "r": 8}
 _MOST_TYPES: Final = 40
 _LEAST_VOLUME_GIB: Final = 20
 """What Bottlerocket's own second volume has."""
@@ -143,6 +147,9 @@ class Hosts(Construct):
     What changes here changes instances that start from then on, and the others when they are renewed.
     `aws autoscaling start-instance-refresh --preferences ScaleInProtectedInstances=Refresh` does it now.
 
+    Amazon ECS gives up no capacity that a service uses: take the services off the instances, deploy, and take the
+    instances away after that.
+
     CloudFormation cannot delete the group while its instances are protected. When a stack goes, or its first deployment
     fails, end its services and then the group: `aws autoscaling delete-auto-scaling-group --force-delete`
     (https://github.com/aws/containers-roadmap/issues/2862).
@@ -163,6 +170,8 @@ class Hosts(Construct):
     """Lets the instances join the cluster, and nothing else."""
     group: autoscaling.CfnAutoScalingGroup
     """The instances."""
+    room: tuple[int, int] | None
+    """The vCPUs and GiB of the smallest of them, where their types tell."""
 
     def __init__(
         self,
@@ -176,12 +185,9 @@ class Hosts(Construct):
     ) -> None:
         super().__init__(scope, id)
         self.cluster, self.architecture = cluster, capacity.architecture
-        self.security_group = ec2.SecurityGroup(
-            self,
-            "SecurityGroup",
-            vpc=network.vpc,
-            description=f"Instances of {self.node.path}"[:255],
-            allow_all_outbound=False,
+        self.room = _room(_types(capacity))
+        self.security_group = closed_group(
+            self, "SecurityGroup", vpc=network.vpc, description=f"Instances of {self.node.path}"
         )
         self._connections = ec2.Connections(security_groups=[self.security_group])
         self.role = host_role(
@@ -200,6 +206,7 @@ class Hosts(Construct):
 
     @property
     def connections(self) -> ec2.Connections:
+        """The instances' security group."""
         return self._connections
 
     def _launch_template(
@@ -250,10 +257,7 @@ class Hosts(Construct):
             mixed_instances_policy=l1.MixedInstancesPolicyProperty(
                 launch_template=l1.LaunchTemplateProperty(
                     launch_template_specification=template,
-                    overrides=[
-                        l1.LaunchTemplateOverridesProperty(instance_type=each)
-                        for each in capacity.instance_types or _INSTANCE_TYPES[capacity.architecture]
-                    ],
+                    overrides=[l1.LaunchTemplateOverridesProperty(instance_type=each) for each in _types(capacity)],
                 ),
                 instances_distribution=l1.InstancesDistributionProperty(
                     on_demand_allocation_strategy="prioritized", on_demand_percentage_above_base_capacity=100
@@ -326,6 +330,22 @@ class Hosts(Construct):
                 ),
             ),
         )
+
+
+def _types(capacity: HostCapacity) -> Sequence[str]:
+    return capacity.instance_types or _INSTANCE_TYPES[capacity.architecture]
+
+
+def _room(types: Sequence[str]) -> tuple[int, int] | None:
+    """The vCPUs and GiB of the smallest of some types; None unless all are of the general families."""
+    found = []
+    for family, size in (each.split(".") for each in types):
+        times = _SIZE.fullmatch(size)
+        if _GENERAL.fullmatch(family) is None or times is None:
+            return None
+        vcpus = 2 if size == "large" else 4 * int(times[1] or 1)
+        found.append((vcpus, vcpus * _GIB_OF_A_VCPU[family[0]]))
+    return min(found)
 
 
 def _check_count(name: str, got: object, least: int) -> None:

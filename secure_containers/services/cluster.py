@@ -160,8 +160,7 @@ class SecureEcsCluster(Construct):
             default_capacity_provider_strategy=[],
         )
         self._encrypt_storage()
-        if watched:
-            self._keep_insights(retention, removal)
+        self._keep_insights(retention, removal)
 
     def _encrypt_storage(self) -> None:
         """With a key that Fargate may use for clusters of this account: a condition on this one's name, which
@@ -187,7 +186,8 @@ class SecureEcsCluster(Construct):
         )
 
     def _keep_insights(self, retention: logs.RetentionDays, removal: RemovalPolicy) -> None:
-        """Make the log group that Container Insights writes to before ECS does, for ever and without a key."""
+        """Make the log group that Container Insights writes to before ECS does, for ever and without a key. Also where
+        it is off: its name is fixed, and once kept it could not be made again."""
         logs.LogGroup(
             self,
             "Insights",

@@ -118,6 +118,7 @@ class PrivateExpressService(PrivateWebService):
     infrastructure_role: iam.Role
     """What Express makes and keeps the load balancer with."""
     cluster: ecs.ICluster
+    """Where it runs."""
     log_group: logs.LogGroup
     """Where the output of its containers goes."""
 
@@ -191,7 +192,7 @@ class PrivateExpressService(PrivateWebService):
             self.infrastructure_role = self._infrastructure()
             self.service = ecs.CfnExpressGatewayService(
                 self.task,
-                "Service",
+                "ExpressService",  # of another type than on other engines, which CloudFormation refuses to change
                 infrastructure_role_arn=self.infrastructure_role.role_arn,
                 cluster=self.cluster.cluster_name,
                 task_definition_arn=self.task.definition.ref,
@@ -222,7 +223,7 @@ class PrivateExpressService(PrivateWebService):
                 insights=running.insights,
             )
             self._watch.requests(self._requests)
-            self._watch.saturation(self._load, most=scaling.max if scaling.min < scaling.max else None)
+            self._watch.saturation(self._load, least=scaling.min, most=scaling.grows_to)
             self._watch.failed_deployments([self.service.attr_service_arn])
             self._watch.show(self._load, self._requests)
             self._off.apply()

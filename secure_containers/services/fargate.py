@@ -134,7 +134,8 @@ class SecureFargateService(PrivateWebService):
         web_acl: a web ACL of AWS WAF, or its ARN.
         tracing: traces in AWS X-Ray. Left out, none.
         discovery: a name by which other programs find the tasks themselves, with `target_tls` only. Each is let in by
-            `service.outbound.allow_from(client, ec2.Port.tcp(port))`. Left out, there is none.
+            `client.outbound.allow_to(service.task, ec2.Port.tcp(port))`; in a deployment by traffic they find new tasks
+            as soon as these run. Left out, there is none.
         runtime_monitoring: GuardDuty's agent may run beside a task. False where the account has no runtime monitoring,
             or the addresses of an imported VPC are not told.
         trusted_signers: deploy images only that one of these has signed.
@@ -158,9 +159,13 @@ class SecureFargateService(PrivateWebService):
     service: ecs.CfnService
     """The service, for what this class does not show."""
     cluster: ecs.ICluster
+    """Where it runs."""
     load_balancer: elbv2.ApplicationLoadBalancer
+    """Its own, within the network."""
     listener: elbv2.ApplicationListener
+    """HTTPS, for its one name."""
     target_group: elbv2.ApplicationTargetGroup
+    """The tasks; with a deployment by traffic, one of two groups."""
     log_group: logs.LogGroup
     """Where the output of its containers goes."""
     access_log_bucket: s3.IBucket | None
@@ -255,6 +260,7 @@ class SecureFargateService(PrivateWebService):
             scaling, health = scaling or Scaling(), health_check or HealthCheck()
             check_scaling(self._path, scaling, self._off, measures=NOT_MEASURED)
             _check_measure(self._path, scaling, run.chosen)
+            _check_share(self._path, run.chosen, limits or ServiceLimits())
             log_by_bucket_policy(self)
             self._found(key=encryption_key, topic=topic, limits=limits, title=f"Alarms of {id}"[:100])
             way_in = InternalLoadBalancer(
@@ -297,7 +303,7 @@ class SecureFargateService(PrivateWebService):
             running.scale(scaling, self._measure(scaling))
             self.url = f"https://{domain.name}"
             self._load = running.metrics
-            self._watch.saturation(self._load, most=scaling.grows_to)
+            self._watch.saturation(self._load, least=scaling.min, most=scaling.grows_to)
             self._watch.failed_deployments([self.service.ref])
             self._watch.show(self._load, self._requests)
             self._off.apply()
@@ -337,7 +343,7 @@ class SecureFargateService(PrivateWebService):
             (("elasticloadbalancing:ModifyRule",), [way_in.rule.listener_rule_arn]),
         ):
             role.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=resources))
-        reason = f"{', '.join(_LOOK)} have no resource level; what changes something names its resource"
+        reason = f"AWS has no resource level for {', '.join(_LOOK)}; what changes something names its resource"
         waive(role, Waiver("AwsSolutions-IAM5[Resource::*]", reason=reason))
         return role
 
@@ -399,3 +405,11 @@ def _check_measure(path: str, scaling: Scaling, deployment: Deployment) -> None:
         allowed = "with a rolling deployment only: AWS counts requests for one target group, and here are two"
         write = "Scaling(cpu=60), or deployment=Deployment.rolling()"
         raise invalid(path, "scaling", "Scaling(requests_per_target=...)", allowed=allowed, write=write)
+
+
+def _check_share(path: str, deployment: Deployment, limits: ServiceLimits) -> None:
+    """Refuse a first step that no alarm could notice, if all of its requests failed."""
+    if deployment.percent is not None and deployment.percent <= limits.error_percent:
+        allowed = f"more than error_percent of limits, {limits.error_percent:g}: fewer failures among all are no alarm"
+        write = f"percent={int(limits.error_percent) + 5}, or limits=ServiceLimits(error_percent=1)"
+        raise invalid(path, "deployment", f"percent={deployment.percent}", allowed=allowed, write=write)

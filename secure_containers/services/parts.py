@@ -10,13 +10,13 @@ from math import ceil
 from typing import TYPE_CHECKING, Final
 
 from aws_cdk import Duration, Size, Token
+from aws_cdk import aws_route53 as route53
 
 from secure_containers.errors import check_type, invalid
 from secure_containers.tasks.parts import check_path
 
 if TYPE_CHECKING:
     from aws_cdk import aws_certificatemanager as acm
-    from aws_cdk import aws_route53 as route53
     from aws_cdk import aws_servicediscovery as servicediscovery
     from aws_cdk import aws_signer as signer
 
@@ -34,6 +34,11 @@ _MOST_TASKS: Final = 5000
 _PERCENT: Final = (1, 100)
 _LONGEST_GRACE_SECONDS: Final = 3600
 _MOST_BAKE_MINUTES: Final = 1440
+ALARM_MINUTES: Final = 5
+"""How long an alarm looks at a service, three minutes of which have to be bad."""
+_PLATFORM: Final = "Notation-OCI-SHA384-ECDSA"
+_MOST_ANCHORS: Final = 3000
+"""Letters: all variables of a function have 4 KB."""
 _MOST_DEPLOYMENT_HOURS: Final = 33
 """CloudFormation refuses deployments by steps that take longer."""
 
@@ -170,9 +175,12 @@ class Domain:
         if not isinstance(self.name, str) or not (Token.is_unresolved(self.name) or _HOST.fullmatch(self.name)):
             allowed = "a full domain name in small letters, without a wildcard"
             raise invalid("Domain", "name", self.name, allowed=allowed, write='name="orders.example.com"')
+        write = 'certificate=acm.Certificate.from_certificate_arn(self, "Certificate", "arn:...")'
         if not hasattr(self.certificate, "certificate_arn"):
-            write = 'certificate=acm.Certificate.from_certificate_arn(self, "Certificate", "arn:...")'
             raise invalid("Domain", "certificate", self.certificate, allowed="a certificate", write=write)
+        arn = self.certificate.certificate_arn
+        if not Token.is_unresolved(arn) and ":acm:" not in arn:
+            raise invalid("Domain", "certificate", arn, allowed="a certificate of AWS Certificate Manager", write=write)
         if self.zone is not None:
             _check_zone(self.zone, self.name)
         _check_number("Domain", "weight", self.weight, (0, 255), "weight=10")
@@ -235,6 +243,9 @@ def _check_zone(zone: route53.IHostedZone, name: str) -> None:
     write = "zone=route53.PrivateHostedZone.from_hosted_zone_attributes(...)"
     if not hasattr(type(zone), "hosted_zone_id") and not hasattr(zone, "hosted_zone_id"):
         raise invalid("Domain", "zone", zone, allowed="a hosted zone", write=write)
+    if isinstance(zone, route53.PublicHostedZone):
+        allowed = "a private zone: what the public one says anybody may read"
+        raise invalid("Domain", "zone", zone.node.path, allowed=allowed, write=write)
     try:
         found = zone.zone_name.rstrip(".")
     except RuntimeError:  # imported by its id alone
@@ -295,12 +306,13 @@ class Deployment:
         """A part of the requests first, then all.
 
         Args:
-            percent: how many of a hundred requests the new tasks get at first, 1 to 99.
-            wait: how long the others wait, up to a day.
-            bake: how long the old tasks are kept, up to a day.
+            percent: how many of a hundred requests the new tasks get at first, more than `error_percent` of the
+                service's limits, to 99.
+            wait: how long the others wait, 5 minutes to a day.
+            bake: how long the old tasks are kept, 5 minutes to a day.
         """
         _check_number("Deployment.canary", "percent", percent, (1, 99), "percent=10", required=True)
-        minutes, step = _minutes("canary", "bake", bake), _minutes("canary", "wait", wait)
+        minutes, step = _watched_minutes("canary", bake=bake, wait=wait)
         _check_length("canary", 1, step, minutes)
         return cls(_Strategy.CANARY, minutes, percent, step)
 
@@ -315,12 +327,13 @@ class Deployment:
         """More and more of the requests, in equal steps.
 
         Args:
-            percent: how many of a hundred requests come with each step, 3 to 99.
-            wait: how long after each step, up to a day.
-            bake: how long the old tasks are kept, up to a day.
+            percent: how many of a hundred requests come with each step, 3 to 99, and more than `error_percent` of the
+                service's limits.
+            wait: how long after each step, 5 minutes to a day.
+            bake: how long the old tasks are kept, 5 minutes to a day.
         """
         _check_number("Deployment.linear", "percent", percent, (3, 99), "percent=20", required=True)
-        minutes, step = _minutes("linear", "bake", bake), _minutes("linear", "wait", wait)
+        minutes, step = _watched_minutes("linear", bake=bake, wait=wait)
         _check_length("linear", ceil(100 / percent) - 1, step, minutes)
         return cls(_Strategy.LINEAR, minutes, percent, step)
 
@@ -373,11 +386,21 @@ class TrustedSigners:
         if not self.profiles or not all(hasattr(each, "signing_profile_version_arn") for each in self.profiles):
             write = "TrustedSigners(profiles=[profile])"
             raise invalid(where, "profiles", self.profiles, allowed="signing profiles of AWS Signer", write=write)
+        for profile in self.profiles:
+            platform = getattr(profile.node.default_child, "platform_id", _PLATFORM)
+            if platform != _PLATFORM and not Token.is_unresolved(platform):
+                allowed = f"profiles of {_PLATFORM}, which sign images"
+                write = f'signer.CfnSigningProfile(self, "Profile", platform_id="{_PLATFORM}")'
+                raise invalid(where, "profiles", platform, allowed=allowed, write=write)
         for image in self.unsigned:
             if not getattr(image, "by_digest", False):
                 write = "unsigned=[repository.image(digest=...)]"
                 raise invalid(where, "unsigned", image, allowed="images by their digests", write=write)
         anchors = self.trust_anchors
+        if isinstance(anchors, str) and len(anchors) > _MOST_ANCHORS:
+            got, allowed = f"{len(anchors)} letters", f"{_MOST_ANCHORS} letters at most, which is one root certificate"
+            write = 'trust_anchors=Path("root.pem").read_text()'
+            raise invalid(where, "trust_anchors", got, allowed=allowed, write=write)
         if anchors is not None and (not isinstance(anchors, str) or "BEGIN CERTIFICATE" not in anchors):
             allowed = "certificates as PEM"
             write = 'trust_anchors=Path("root.pem").read_text()'
@@ -424,13 +447,18 @@ def _check_number(
         raise invalid(where, name, got, allowed=f"{least} to {most}", write=write)
 
 
-def _minutes(method: str, name: str, given: object) -> int:
+def _watched_minutes(method: str, *, bake: object, wait: object) -> tuple[int, int]:
+    """Long enough for an alarm: only alarms take these deployments back."""
+    return _minutes(method, "bake", bake, least=ALARM_MINUTES), _minutes(method, "wait", wait, least=ALARM_MINUTES)
+
+
+def _minutes(method: str, name: str, given: object, *, least: int = 0) -> int:
     where = f"Deployment.{method}"
     if not isinstance(given, Duration):
         raise invalid(where, name, given, allowed="a duration", write=f"{name}=Duration.minutes(10)")
     minutes = _measured(given) / 60
-    if not 0 <= minutes <= _MOST_BAKE_MINUTES or minutes != int(minutes):
-        allowed = f"whole minutes, {_MOST_BAKE_MINUTES} at most"
+    if not least <= minutes <= _MOST_BAKE_MINUTES or minutes != int(minutes):
+        allowed = f"whole minutes, {least} to {_MOST_BAKE_MINUTES}{', as long as alarms take' if least else ''}"
         raise invalid(where, name, f"{minutes:g} minutes", allowed=allowed, write=f"{name}=Duration.minutes(10)")
     return int(minutes)
 

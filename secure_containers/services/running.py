@@ -20,7 +20,7 @@ from secure_containers.network import PrivateNetwork
 from secure_containers.services.capacity import Hosts
 from secure_containers.services.cluster import SecureEcsCluster
 from secure_containers.services.parts import OTHER_PARTITIONS, Deployment, Discovery, Scaling, Tracing, TrustedSigners
-from secure_containers.services.settings import check_shared
+from secure_containers.services.settings import check_same_place, check_shared
 from secure_containers.services.signing import SignatureCheck
 from secure_containers.services.task import ContainerSettings, ServiceTask, TaskSettings, check_task
 from secure_containers.services.watch import LoadMetrics, task_metrics
@@ -173,7 +173,17 @@ def _checked(service: Construct, off: DefaultsOff, run: RunSettings) -> RunSetti
     if run.trusted_signers is not None and run.deployment is not None and not run.deployment.by_traffic:
         allowed = "one by traffic with trusted_signers, since Amazon ECS asks nobody before a rolling deployment"
         raise invalid(path, "deployment", "rolling", allowed=allowed, write="deployment=Deployment.blue_green()")
-    region = Stack.of(service).region
+    stack = Stack.of(service)
+    if cluster is not None:
+        write = 'SecureEcsCluster(self, "Cluster", network=network)'
+        inner = cluster.cluster if isinstance(cluster, SecureEcsCluster) else cluster
+        check_same_place(path, "cluster", inner.cluster_arn, stack, write=write)
+    region = stack.region
+    signers = run.trusted_signers
+    if signers is not None and signers.trust_anchors is None and region.startswith(OTHER_PARTITIONS):
+        allowed = f"with trust_anchors in {region}: the root of the commercial Regions signs nothing there"
+        write = 'trust_anchors=Path("root.pem").read_text()'
+        raise invalid(path, "trusted_signers", "TrustedSigners(profiles=...)", allowed=allowed, write=write)
     if not run.chosen.has_breaker and region.startswith(OTHER_PARTITIONS):
         allowed = f"rolling or blue/green in {region}, where no alarm watches deployments"
         write = "deployment=Deployment.blue_green()"
@@ -186,6 +196,7 @@ def _checked(service: Construct, off: DefaultsOff, run: RunSettings) -> RunSetti
         path,
         off,
         run.container,
+        stack=stack,
         cpu=run.cpu,
         memory=run.memory,
         architecture=run.architecture,
@@ -193,6 +204,8 @@ def _checked(service: Construct, off: DefaultsOff, run: RunSettings) -> RunSetti
         on_fargate=run.capacity is None,
         execute_command=run.execute_command,
     )
+    if run.capacity is not None:
+        _check_room(path, run.capacity, run.cpu, memory)
     return replace(run, memory=memory)
 
 
@@ -280,7 +293,8 @@ class Running:
             settings["alarms"] = {"alarmNames": names, "enable": True, "rollback": True}
         self.service = ecs.CfnService(
             task,
-            "Service",
+            # CloudFormation says of neither whether it can be changed in place: by another id it never tries.
+            "Service" if hosts is None else "ServiceOnHosts",
             cluster=self.cluster.cluster_name,
             task_definition=task.definition.ref,
             launch_type="FARGATE" if hosts is None else None,
@@ -290,13 +304,13 @@ class Running:
             else [{"capacityProvider": hosts.capacity_provider_name, "weight": 1}],
             network_configuration=self.place,
             load_balancers=[behind] if behind is not None else None,
-            service_registries=[{"registryArn": _registry(task, discovery)}] if discovery is not None else None,
+            service_registries=[] if discovery is None else [{"registryArn": _registry(task, discovery)}],
             health_check_grace_period_seconds=grace_seconds,
             deployment_configuration=settings,
             availability_zone_rebalancing="ENABLED",
             enable_ecs_managed_tags=True,
             propagate_tags="SERVICE",
-            enable_execute_command=run.execute_command or None,
+            enable_execute_command=run.execute_command,
         )
         self.made(self.service)
         return self.service
@@ -381,12 +395,13 @@ def by_processors(percent: int) -> dict[str, Any]:
 
 
 def _deployment(deployment: Deployment, hooks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What is off is said too: for Amazon ECS what an update leaves out stays as it was."""
     shared: dict[str, Any] = {
         "strategy": str(deployment.strategy),
         "minimumHealthyPercent": 100,
         "maximumPercent": 200,
-        **({"deploymentCircuitBreaker": {"enable": True, "rollback": True}} if deployment.has_breaker else {}),
-        **({"lifecycleHooks": list(hooks)} if hooks else {}),
+        "deploymentCircuitBreaker": {"enable": deployment.has_breaker, "rollback": deployment.has_breaker},
+        "lifecycleHooks": list(hooks),
     }
     if not deployment.by_traffic:
         return shared
@@ -420,3 +435,15 @@ def _check_capacity(path: str, run: RunSettings, hosts: Hosts) -> None:
         allowed = f"instances for {run.architecture.value}"
         write = f"architecture=CpuArchitecture.{hosts.architecture.name}, if the image is built for it"
         raise invalid(path, "capacity", f"instances for {hosts.architecture.value}", allowed=allowed, write=write)
+
+
+def _check_room(path: str, hosts: Hosts, vcpus: float, memory: Size) -> None:
+    """Refuse a task for which no instance has room: Amazon ECS would wait for one that never comes."""
+    if hosts.room is None:
+        return
+    most_vcpus, most_gib = hosts.room
+    if vcpus > most_vcpus or memory.to_bytes() >= most_gib * 1024**3:  # of which the system takes some
+        got = f"{vcpus:g} vCPUs and {memory.to_mebibytes():g} MiB on {hosts.node.path}"
+        allowed = f"{most_vcpus} vCPUs at most and less than {most_gib} GiB, as its smallest instances have"
+        write = 'HostCapacity(instance_types=["m7i.2xlarge", "m7a.2xlarge"])'
+        raise invalid(path, "capacity", got, allowed=allowed, write=write)

@@ -18,7 +18,7 @@ from constructs import Construct
 
 from secure_containers.ecr import EcrImage
 from secure_containers.errors import check_list
-from secure_containers.grants import check_carrier, grant_apart
+from secure_containers.grants import check_local, grant_apart
 from secure_containers.network import PrivateNetwork
 from secure_containers.services.cluster import SecureEcsCluster
 from secure_containers.services.parts import (
@@ -89,6 +89,7 @@ class SecureFargateTask(PrivateWorkload):
     task: ServiceTask
     """What runs: its roles, its definition, its log group; sidecars by `task.add_sidecar`."""
     cluster: ecs.ICluster
+    """Where it runs."""
     log_group: logs.LogGroup
     """Where the output of its containers goes."""
 
@@ -210,7 +211,7 @@ class SecureFargateTask(PrivateWorkload):
         Raises:
             ValueError: no policy can be attached to the grantee.
         """
-        check_carrier(self.node.path, grantee.grant_principal)
+        check_local(f"{self.node.path}: grant_run", grantee, self)
         stack = Stack.of(self)
         revisions = f"{self._family_arn}:*"
         grant_apart(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, cast
+from typing import Any, Final, Self, cast
 
 import jsii
 from aws_cdk import RemovalPolicy
@@ -17,7 +18,7 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from secure_containers.alarms import alarm_topic
-from secure_containers.errors import check_list
+from secure_containers.errors import check_list, invalid
 from secure_containers.keys import own_key
 from secure_containers.services.parts import ServiceLimits
 from secure_containers.services.watch import LoadMetrics, RequestMetrics, ServiceWatch
@@ -33,11 +34,29 @@ SERVICE_TYPES: Final = (
     "AWS::SNS::Topic",
 )
 """What a waiver of any service can be about."""
+_ON_FARGATE, _OF_TASKS = "SecureFargateService", "SecureFargateService or PrivateExpressService"
+_TAKEN_BY: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("capacity", "deployment", "discovery", "domain", "execute_command"), _ON_FARGATE),
+    **dict.fromkeys(("stop_timeout", "target_tls", "tls_policy", "trusted_signers", "web_acl"), _ON_FARGATE),
+    **dict.fromkeys(("architecture", "cluster", "ephemeral_storage", "file_mounts"), _OF_TASKS),
+    **dict.fromkeys(("runtime_monitoring", "scratch", "user"), _OF_TASKS),
+    **dict.fromkeys(("automatic_deployments", "endpoint", "existing_customer", "source"), "PrivateAppRunnerService"),
+    **dict.fromkeys(("health_check", "limits", "port", "scaling"), _ON_FARGATE),
+    "health_command": "SecureFargateWorker",
+}
+"""Arguments that not all have, and who does: a move from one to another says what is left out."""
 
 
 @jsii.implements(ec2.IConnectable, iam.IGrantable)
 class PrivateWorkload(Construct):
     """What runs in private, whatever runs it: a role, a way in and a way out, alarms."""
+
+    def __new__(cls, scope: Construct, id: str, **given: Any) -> Self:
+        for name in given.keys() & _TAKEN_BY.keys() - inspect.signature(cls.__init__).parameters.keys():
+            path = f"{scope.node.path}/{id}".lstrip("/")
+            write = f"it without, or {_TAKEN_BY[name]}(...)"
+            raise invalid(path, name, given[name], allowed=f"nothing: {cls.__name__} has no {name}", write=write)
+        return super().__new__(cls)
 
     role: iam.Role
     """What the program may do; nothing until it is granted."""
@@ -69,8 +88,8 @@ class PrivateWorkload(Construct):
 
     @property
     def connections(self) -> ec2.Connections:
-        """The way in: `service.connections.allow_default_port_from(client)`. Where the client's stack depends on
-        this one: `client.connections.allow_to_default_port(service)`."""
+        """The way in: `client.outbound.allow_to_default_port(service)` for another of these services, in whichever
+        stack; for others `service.connections.allow_default_port_from(client)`."""
         return self._connections
 
     @property
@@ -81,6 +100,7 @@ class PrivateWorkload(Construct):
 
     @property
     def grant_principal(self) -> iam.IPrincipal:
+        """Its role, for grants: `table.grant_read_data(service)`."""
         return self.role
 
     def add_alarm_target(self, target: sns.ITopic | cloudwatch.IAlarmAction) -> None:
@@ -88,7 +108,14 @@ class PrivateWorkload(Construct):
 
         Args:
             target: a topic, whose policy and key have to let CloudWatch in, or any action of an alarm.
+
+        Raises:
+            ValueError: the target is neither.
         """
+        if not hasattr(target, "topic_arn") and not hasattr(target, "bind"):
+            write = "service.add_alarm_target(topic)"
+            allowed = "a topic, or an action of an alarm"
+            raise invalid(f"{self._path}: add_alarm_target", "target", target, allowed=allowed, write=write)
         action: Any = actions.SnsAction(cast("sns.ITopic", target)) if hasattr(target, "topic_arn") else target
         self._watch.alarms.also_tell(action)
 

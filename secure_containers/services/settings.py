@@ -36,11 +36,17 @@ def check_shared(path: str, scope: Construct, **given: Any) -> None:
         given: the arguments that all engines have.
     """
     _check_types(path, given)
-    network = given["network"]
+    network, stack = given["network"], Stack.of(scope)
+    for argument, arn, write in (
+        ("topic", "topic_arn", 'sns.Topic(self, "Topic")'),
+        ("encryption_key", "key_arn", 'kms.Key(self, "Key")'),
+    ):
+        if given[argument] is not None:
+            check_same_place(path, argument, getattr(given[argument], arn), stack, write=write, accounts=False)
     if given["port"] is not None:
         _check_port(path, given["port"])
     check_variables(path, given["environment"], given["secrets"], set_already=network.environment, reserved=RESERVED)
-    check_secrets(path, given["secrets"], Stack.of(scope))
+    check_secrets(path, given["secrets"], stack)
     for service in given["services"]:
         known_service(path, "services", service)
     check_private(path, network)
@@ -84,10 +90,19 @@ def check_measures(path: str, scaling: Scaling, measures: Mapping[str, str]) -> 
             raise invalid(path, "scaling", f"Scaling({measure}=...)", allowed=allowed, write=write)
 
 
-def check_same_place(path: str, argument: str, arn: str, stack: Stack, *, write: str) -> None:
-    """Refuse the ARN of something in another Region or account, where that is known."""
+def check_same_place(path: str, argument: str, arn: str, stack: Stack, *, write: str, accounts: bool = True) -> None:
+    """Refuse the ARN of something in another Region or account, where that is known.
+
+    Args:
+        path: where, for messages.
+        argument: what has it.
+        arn: the ARN.
+        stack: whose Region and account it has to be of.
+        write: what to write in its place.
+        accounts: whether another account is refused too.
+    """
     found = None if Token.is_unresolved(arn) else _ARN.fullmatch(arn)
-    for part, own in (("Region", stack.region), ("account", stack.account)):
+    for part, own in (("Region", stack.region), *([("account", stack.account)] if accounts else [])):
         there = found[part.lower()] if found else ""
         if there and not Token.is_unresolved(own) and there != own:
             raise invalid(path, argument, arn, allowed=f"one of the service's own {part}, {own}", write=write)

@@ -30,6 +30,7 @@ from secure_containers.logs import encrypted_log_group
 from secure_containers.network import IMAGE_PULL, PrivateNetwork
 from secure_containers.network.endpoints import GUARDDUTY_AGENT, known_service
 from secure_containers.rules.credentials import credential_in
+from secure_containers.security_groups import closed_group
 from secure_containers.services.capacity import Hosts
 from secure_containers.services.parts import OTHER_PARTITIONS, Scratch
 from secure_containers.services.signing import SignatureCheck
@@ -119,8 +120,7 @@ class TaskSettings:
 class ServiceTask(Construct):
     """The task definition of a service, its two roles, its log group and its security group.
 
-    Its containers come by `add_container`. The first one is the service's own program. What runs the task is made
-    `node.default_child`, so that it waits for what the network opens for it.
+    Containers beside the service's own program come by `add_sidecar`.
     """
 
     role: iam.Role
@@ -155,15 +155,13 @@ class ServiceTask(Construct):
                 actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[self.log_group.log_group_arn]
             )
         )
-        self.security_group = ec2.SecurityGroup(
-            self, "SecurityGroup", vpc=network.vpc, description=f"Tasks of {path}"[:255], allow_all_outbound=False
-        )
+        self.security_group = closed_group(self, "SecurityGroup", vpc=network.vpc, description=f"Tasks of {path}")
         self._connections = ec2.Connections(security_groups=[self.security_group])
         self.definition = ecs.CfnTaskDefinition(
             self,
             "Definition",
             cpu=f"{settings.cpu * _UNITS:g}",
-            memory=f"{settings.memory.to_mebibytes():g}",
+            memory=str(int(settings.memory.to_mebibytes())),
             requires_compatibilities=["FARGATE" if settings.hosts is None else "EC2"],
             network_mode="awsvpc",
             runtime_platform={"cpuArchitecture": settings.architecture.value, "operatingSystemFamily": "LINUX"},
@@ -179,6 +177,7 @@ class ServiceTask(Construct):
 
     @property
     def connections(self) -> ec2.Connections:
+        """The tasks' security group."""
         return self._connections
 
     @property
@@ -288,7 +287,7 @@ class ServiceTask(Construct):
             raise invalid(path, "id", name, allowed=allowed, write='add_sidecar("Proxy", ...)')
         if name in self._containers:
             raise invalid(path, "id", name, allowed="each container once", write="another id")
-        check_container(path, off, settings)
+        check_container(path, off, settings, Stack.of(self))
         check_architecture(path, settings.image, self._settings.architecture)
         check_variables(
             path, settings.environment, settings.secrets, set_already=self._network.environment, reserved=RESERVED
@@ -472,6 +471,7 @@ def check_task(
     off: DefaultsOff,
     settings: ContainerSettings,
     *,
+    stack: Stack,
     cpu: float,
     memory: Size | None,
     architecture: CpuArchitecture,
@@ -484,7 +484,7 @@ def check_task(
     Returns:
         the memory of the task.
     """
-    check_container(path, off, settings)
+    check_container(path, off, settings, stack)
     write = "architecture=CpuArchitecture.ARM64"
     check_type(path, "architecture", architecture, CpuArchitecture, allowed="a CpuArchitecture", write=write)
     write = "ephemeral_storage=Size.gibibytes(50)"
@@ -506,7 +506,20 @@ def check_task(
         allowed = "only with a waiver: Amazon ECS opens no shell in a container whose root is read-only"
         raise invalid(path, "execute_command", execute_command, allowed=allowed, write=waiver_line("SC-ECS-04"))
     check_architecture(path, settings.image, architecture)
+    _check_scratch(path, settings.scratch, size)
     return size
+
+
+def _check_scratch(path: str, scratch: Sequence[str | Scratch], memory: Size) -> None:
+    """Refuse more room in memory than the task has memory."""
+    places = [each if isinstance(each, Scratch) else Scratch(each) for each in scratch]
+    wanted = sum(each.size.to_bytes() for each in places if not each.on_disk)
+    if wanted >= memory.to_bytes():
+        got, allowed = (
+            f"{wanted / 1024**2:g} MiB in memory",
+            f"less than the task's memory, {memory.to_mebibytes():g} MiB",
+        )
+        raise invalid(path, "scratch", got, allowed=allowed, write='Scratch("/cache", size=..., on_disk=True)')
 
 
 def check_architecture(path: str, image: EcrImage, architecture: CpuArchitecture) -> None:
@@ -524,7 +537,7 @@ def check_no_mounts(path: str, file_mounts: Sequence[FileMount]) -> None:
         raise invalid(path, "file_mounts", file_mounts[0].path, allowed=allowed, write="no capacity=...")
 
 
-def check_container(path: str, off: DefaultsOff, settings: ContainerSettings) -> None:
+def check_container(path: str, off: DefaultsOff, settings: ContainerSettings, stack: Stack) -> None:
     """Refuse what a container cannot be, whether it is the program's own or one beside it."""
     check_arguments(
         path,
@@ -538,7 +551,7 @@ def check_container(path: str, off: DefaultsOff, settings: ContainerSettings) ->
         objects={},
         optional=("health_command",),
     )
-    check_image(path, settings.image)
+    check_image(path, settings.image, stack)
     check_user(path, settings.user, off, "SC-ECS-03")
     scratch = [each.path if isinstance(each, Scratch) else each for each in settings.scratch]
     check_paths(path, scratch, settings.file_mounts)

@@ -17,14 +17,13 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from secure_containers.alarms import Alarms
-from secure_containers.services.parts import ServiceLimits
+from secure_containers.services.parts import ALARM_MINUTES, ServiceLimits
 
 MINUTE: Final = Duration.minutes(1)
 _QUARTER_PERIODS: Final = 3
 _MINUTES: Final = 3
-_MINUTES_SEEN: Final = 5
-"""CloudWatch gets the numbers of the last minutes late, and `FILL` takes them for 0 until then: an alarm that asks for
-every minute that it looks at would never go off."""
+"""Of those that an alarm looks at: CloudWatch gets the numbers of the last ones late, and `FILL` takes them for 0 until
+then, so that an alarm that asks for all of them would never go off."""
 _LONGEST_NAMESPACE: Final = 200
 _LONGEST_PATH: Final = 300
 """Of what descriptions name, so that rules have room for it in 512 letters."""
@@ -103,11 +102,12 @@ class ServiceWatch(Construct):
             ),
         ]
 
-    def saturation(self, metrics: LoadMetrics, *, most: int | None) -> None:
-        """Alarms on what runs full.
+    def saturation(self, metrics: LoadMetrics, *, least: int | None, most: int | None) -> None:
+        """Alarms on what runs full, or does not run.
 
         Args:
             metrics: what is measured.
+            least: how many copies run at least; None where nobody counts those that do nothing.
             most: up to how many copies it grows; None where it does not, and as many as that always run.
         """
         for id, metric, what in (("Cpu", metrics.cpu, "processor time"), ("Memory", metrics.memory, "memory")):
@@ -118,6 +118,16 @@ class ServiceWatch(Construct):
                 periods=_QUARTER_PERIODS,
                 description=f"{self._service} uses {self._limits.utilization} % or more of its {what} "
                 f"(services-recover). {_RUNBOOK}, 'Saturation', says what to raise",
+            )
+        if metrics.running is not None and least is not None:
+            self.alarms.add(
+                "TooFew",
+                metric=metrics.running,
+                threshold=least,
+                below=True,
+                periods=_QUARTER_PERIODS,
+                description=f"Fewer copies of {self._service} run than the {least} that always have to "
+                f"(services-recover). {_RUNBOOK}, 'Unhealthy', says where to look",
             )
         if metrics.running is not None and most is not None:
             self.alarms.add(
@@ -175,7 +185,7 @@ class ServiceWatch(Construct):
             id,
             metric=metric,
             threshold=threshold,
-            periods=_MINUTES_SEEN,
+            periods=ALARM_MINUTES,
             datapoints=_MINUTES,
             description=description,
         )

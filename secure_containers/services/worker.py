@@ -102,6 +102,7 @@ class SecureFargateWorker(PrivateService):
     service: ecs.CfnService
     """The service, for what this class does not show."""
     cluster: ecs.ICluster
+    """Where it runs."""
     log_group: logs.LogGroup
     """Where the output of its containers goes."""
 
@@ -182,7 +183,7 @@ class SecureFargateWorker(PrivateService):
             self.service = running.start()
             running.scale(scaling, by_processors(scaling.cpu or DEFAULT_CPU_PERCENT))
             self._load = running.metrics
-            self._watch.saturation(self._load, most=scaling.grows_to)
+            self._watch.saturation(self._load, least=scaling.min, most=scaling.grows_to)
             self._watch.failed_deployments([self.service.ref])
             self._watch.show(self._load)
             self._off.apply()

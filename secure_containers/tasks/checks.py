@@ -25,8 +25,10 @@ _USER: Final = re.compile(r"[a-z_][a-z0-9_-]*(:[a-z_][a-z0-9_-]*)?|\d+(:\d+)?")
 _ROOT: Final = re.compile(r"(root|0+)(:.*)?")
 
 
-def check_image(path: str, image: object) -> None:
-    """Refuse what is no image by its digest."""
+def check_image(path: str, image: object, stack: Stack | None = None) -> None:
+    """Refuse what is no image by its digest; for tasks of a stack also one of another Region, to which no endpoint of
+    their network leads.
+    """
     write = "image=repository.image(digest=...)"
     if not isinstance(image, EcrImage):
         allowed = "an image of a repository, by SecureEcrRepository.image or EcrImage.from_repository"
@@ -34,6 +36,12 @@ def check_image(path: str, image: object) -> None:
     if not image.by_digest:
         allowed = "an image by its digest, so that every start is the same program"
         raise invalid(path, "image", image.reference, allowed=allowed, write=write)
+    region = image.home[1]
+    if stack is None or Token.is_unresolved(region) or Token.is_unresolved(stack.region):
+        return
+    if region != stack.region:
+        allowed = f"an image of a repository in {stack.region}; Amazon ECR can replicate it there"
+        raise invalid(path, "image", f"an image in {region}", allowed=allowed, write=write)
 
 
 def check_fargate_size(path: str, argument: str, vcpus: float, memory: Size) -> None:

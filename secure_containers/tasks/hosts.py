@@ -165,6 +165,6 @@ def host_role(
             for each in (*joined, *instances)
             if "*" in each
         ),
-        Waiver("AwsSolutions-IAM5[Resource::*]", reason=f"{', '.join(unbound)} have no resource level"),
+        Waiver("AwsSolutions-IAM5[Resource::*]", reason=f"AWS has no resource level for {', '.join(unbound)}"),
     )
     return role

@@ -53,7 +53,7 @@ def let_mount(role: iam.Role, mount: FileMount, tasks: ec2.IConnectable, *, call
             conditions={"StringEquals": {"elasticfilesystem:AccessPointArn": mount.access_point.access_point_arn}},
         )
     )
-    system.connections.allow_default_port_from(tasks, called)
+    tasks.connections.allow_to_default_port(system, called)  # which lets the file system stand in another stack
 
 
 def value_from(secret: Any) -> str:

@@ -5,9 +5,10 @@ Source: https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
-from aws_cdk import Duration
+from aws_cdk import Duration, Token
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
@@ -16,6 +17,7 @@ from secure_containers.errors import invalid
 
 _AGE: Final = Duration.hours(1)
 _TRIES: Final = 5
+_EXPRESSION: Final = re.compile(r"(cron|rate|at)\(.+\)")
 
 
 def on_schedule(
@@ -62,9 +64,11 @@ def on_schedule(
 
 def check_schedule(path: str, id: str, schedule: object, owner: Construct) -> None:
     """Refuse what is no expression of a schedule, and an id that the owner has already."""
-    if not hasattr(schedule, "expression_string"):
+    text = getattr(schedule, "expression_string", None)
+    if not hasattr(schedule, "time_zone") or not (Token.is_unresolved(text) or _EXPRESSION.fullmatch(str(text))):
         write = 'schedule=ScheduleExpression.cron(hour="2", minute="0")'
-        raise invalid(path, "schedule", schedule, allowed="a ScheduleExpression", write=write)
+        allowed = "a ScheduleExpression of EventBridge Scheduler: cron(...), rate(...) or at(...)"
+        raise invalid(path, "schedule", text or schedule, allowed=allowed, write=write)
     if owner.node.try_find_child(id) is not None:
         allowed = f"an id that nothing in {owner.node.path} has"
         raise invalid(path, "id", id, allowed=allowed, write=f'add_schedule("{id}Schedule", ...)')

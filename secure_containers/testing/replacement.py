@@ -112,8 +112,9 @@ def assert_replacement_safe(
     is not known, at the same place in the list are compared. Refused are:
 
     - what holds data (objects, items, images, messages, waiting jobs, keys) and is removed without a `DeletionPolicy`
-      of `Retain`, or is replaced: by another type or another value of a property that is only set on creation.
+      of `Retain`, or is replaced: by another value of a property that is only set on creation.
       `UpdateReplacePolicy: Retain` keeps the old one, but the new one is empty all the same;
+    - what becomes a resource of another type, whatever it holds: CloudFormation refuses the whole update;
     - what carries a fixed name and is replaced: CloudFormation makes the new one first, and the name is taken;
     - a compute environment of AWS Batch of which `ReplaceComputeEnvironment` turns to false together with anything
       else: a failed update cannot be rolled back; and one that changes between Fargate and instances.
@@ -179,8 +180,10 @@ def _problems(old: Template, new: Template | None, region: str) -> Iterator[_Pro
     changes: list[_Change] = []
     for before in old.resources.values():
         after = afters.get(before.logical_id)
-        if after is None or after.type != before.type:
-            yield from _removed(before, after)
+        if after is None:
+            yield from _removed(before)
+        elif after.type != before.type:
+            yield _of_another_type(before, after)
         else:
             changes.append(_change(before, after, region))
     replaced: set[str] = set()
@@ -193,16 +196,26 @@ def _problems(old: Template, new: Template | None, region: str) -> Iterator[_Pro
         yield from _updated(change, change.replacing(replaced))
 
 
-def _removed(before: Resource, after: Resource | None) -> Iterator[_Problem]:
+def _removed(before: Resource) -> Iterator[_Problem]:
     data = _HOLDS_DATA.get(before.type)
     if data and not _kept(before, "DeletionPolicy"):
         yield _Problem(
             before.logical_id,
             "",
-            f"it {'is removed' if after is None else f'becomes an {after.type}'}, and {data} with it",
+            f"it is removed, and {data} with it",
             "leave it as it was; or deploy it with DeletionPolicy: Retain first; or, if nothing in it is needed, "
             f'write allowed=["{before.logical_id}"]',
         )
+
+
+def _of_another_type(before: Resource, after: Resource) -> _Problem:
+    """`Update of resource type is not permitted`, says CloudFormation, whatever the type and its policies."""
+    return _Problem(
+        before.logical_id,
+        "",
+        f"its type {before.type} becomes {after.type}: CloudFormation refuses the whole update",
+        f"give the {after.type} another logical id",
+    )
 
 
 def _updated(change: _Change, replacing: Sequence[str]) -> Iterator[_Problem]:

@@ -299,7 +299,7 @@ class TestMethods:
         job = env.add_job("Render", image=image)
         role = iam.Role.from_role_arn(stack, "Partner", "arn:aws:iam::444455556666:role/partner")
         for grant in (job.grant_submit, job.grant_terminate, job.grant_describe):
-            with refused("grantee is 'a principal of 444455556666'", "no resource policies"):
+            with refused("grantee is 'a principal of 444455556666'", "nothing here has a resource policy"):
                 grant(role)
 
     def test_a_principal_that_no_policy_can_be_attached_to(self, jobs: Jobs) -> None:

@@ -67,6 +67,16 @@ def test_stacks_resources_rules_findings_and_waivers(run: Command) -> None:
     ]
 
 
+def test_costs_say_what_they_leave_out(run: Command) -> None:
+    put("a.yaml", "Resources: {Key: {Type: AWS::KMS::Key}, Service: {Type: AWS::ECS::Service}}")
+    lines = run("summary", "a.yaml").out.splitlines()
+    (told,) = (line for line in lines if line.startswith("fixed costs"))
+    assert told.startswith(
+        "fixed costs: about 1.00 USD a month, before any use; tasks, instances and copies that run come on top (list"
+    )
+    assert lines[lines.index(told) + 1] == "  KMS keys (1): 1.00"
+
+
 def test_the_folder_is_cdk_out_if_left_out(run: Command) -> None:
     put_app()
     assert run("summary") == run("summary", "cdk.out")

@@ -20,7 +20,7 @@ from secure_containers.rules.app_runner import (
 from secure_containers.rules.app_runner_deployment import movable_app_runner_image, undeployable_app_runner
 from secure_containers.rules.app_runner_roles import broad_app_runner_role
 from secure_containers.rules.app_runner_sizes import SIZES, memory_for
-from tests.rules.support import ACCOUNT, NO_VALUE, att, either, join, ref, said, sub, template
+from tests.rules.support import ACCOUNT, FOREIGN, NO_VALUE, att, either, join, ref, said, sub, template
 from tests.support import synthesized
 
 Resources = dict[str, Any]
@@ -287,6 +287,7 @@ def test_a_waiver_names_the_policy() -> None:
 
 
 AUTOMATIC = "bad[AutoDeploymentsEnabled]"
+OF_THIS = sub("${AWS::AccountId}.dkr.ecr.${AWS::Region}.amazonaws.com/shop:1")
 
 
 @pytest.mark.parametrize(
@@ -298,7 +299,9 @@ AUTOMATIC = "bad[AutoDeploymentsEnabled]"
         (image(join(att("Repository", "RepositoryUri"), ":latest")), "bad"),
         (image(att("Repository", "RepositoryUri")), "bad"),
         (image(f"{REPOSITORY}:1") | {"AutoDeploymentsEnabled": True}, AUTOMATIC),
-        (image(f"{REPOSITORY}:1") | {"AutoDeploymentsEnabled": NO_VALUE}, AUTOMATIC),
+        (image(f"{REPOSITORY}:1") | {"AutoDeploymentsEnabled": NO_VALUE}, "?"),
+        (image(join(att("Repository", "RepositoryUri"), ":1")) | {"AutoDeploymentsEnabled": NO_VALUE}, AUTOMATIC),
+        (image(either("Prod", f"{REPOSITORY}:1", OF_THIS)) | {"AutoDeploymentsEnabled": NO_VALUE}, AUTOMATIC),
         (code() | {"AutoDeploymentsEnabled": NO_VALUE}, AUTOMATIC),
         (code() | {"AutoDeploymentsEnabled": "true"}, AUTOMATIC),
         (code() | {"AutoDeploymentsEnabled": either("Prod", False)}, AUTOMATIC),
@@ -315,6 +318,22 @@ AUTOMATIC = "bad[AutoDeploymentsEnabled]"
 def test_movable_app_runner_image(source: Resources, expected: str) -> None:
     resources = {"Service": service(SourceConfiguration=source), "Repository": resource("ECR::Repository")}
     assert judged(movable_app_runner_image, resources) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "account", "expected"),
+    [
+        (f"{REPOSITORY}:1", ACCOUNT, ["SC-APR-08[AutoDeploymentsEnabled]"]),
+        (OF_THIS, ACCOUNT, ["SC-APR-08[AutoDeploymentsEnabled]"]),
+        (OF_THIS, None, ["SC-APR-08[AutoDeploymentsEnabled]"]),
+        (f"{REPOSITORY}:1", None, ["SC-APR-08?"]),
+        (f"{REPOSITORY}:1", FOREIGN, []),
+    ],
+)
+def test_only_an_image_of_the_own_account_is_watched(name: Any, account: str | None, expected: list[str]) -> None:
+    source = image(name) | {"AutoDeploymentsEnabled": NO_VALUE}
+    it = template({"Service": service(SourceConfiguration=source)}, account=account)
+    assert said(movable_app_runner_image, it) == expected
 
 
 PUBLIC = image("public.ecr.aws/x/y:1", kind="ECR_PUBLIC")
@@ -391,6 +410,20 @@ def test_every_size_in_both_spellings(vcpus: float) -> None:
             resources = {"Service": service(InstanceConfiguration={"Cpu": cpu, "Memory": memory})}
             assert judged(undeployable_app_runner, resources) == ""
     assert f"with {vcpus:g} vCPUs" in memory_for(vcpus)
+
+
+def test_two_choices_are_one_finding_that_counts() -> None:
+    sizes = {"Type": "String", "AllowedValues": ["1024", "2048", "4096"]}
+    size = {"InstanceConfiguration": {"Cpu": ref("Cpu"), "Memory": ref("Memory")}}
+    it = template({"Service": service(**size)}, Parameters={"Cpu": sizes, "Memory": sizes})
+    assert said(undeployable_app_runner, it) == ["SC-APR-09"]
+
+
+def test_a_size_is_of_one_row_of_a_mapping() -> None:
+    table = {"Size": {"dev": {"Cpu": "256", "Memory": "512"}, "prod": {"Cpu": "1024", "Memory": "4096"}}}
+    size = {name: {"Fn::FindInMap": ["Size", ref("Environment"), name]} for name in ("Cpu", "Memory")}
+    it = template({"Service": service(InstanceConfiguration=size)}, Mappings=table)
+    assert said(undeployable_app_runner, it) == []
 
 
 @pytest.mark.parametrize(

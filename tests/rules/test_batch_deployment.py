@@ -330,3 +330,11 @@ def test_queues_are_followed_to_environments_of_other_stacks() -> None:
 def test_environments(resources: Properties, update: Any, expected: str) -> None:
     properties = {"Type": "MANAGED", "ComputeResources": resources, "UpdatePolicy": update}
     assert told("ComputeEnvironment", properties, others={"Topic": OTHERS["Topic"]}) == expected
+
+
+def test_a_size_is_of_one_row_of_a_mapping() -> None:
+    table = {"Size": {"dev": {"Cpu": "0.25", "Memory": "512"}, "prod": {"Cpu": "1", "Memory": "4096"}}}
+    cpu, memory = ({"Fn::FindInMap": ["Size", ref("Environment"), name]} for name in ("Cpu", "Memory"))
+    for size, expected in ((asking(cpu, memory), ""), (asking(cpu, "4096"), "bad")):
+        it = {"Type": "AWS::Batch::JobDefinition", "Properties": fargate(**size)}
+        assert told_of("It", template({"It": it}, Mappings=table)) == expected

@@ -88,6 +88,26 @@ def test_in_which_clusters_somebody_opens_shells(it: Resources, expected: list[s
     assert judged(Cluster=cluster(LOGGED | {"Logging": "NONE"}, ClusterName="main"), Service=it) == expected
 
 
+@pytest.mark.parametrize(
+    ("named", "enabled", "expected"),
+    [
+        (att("Cluster"), True, UNLOGGED),
+        ("arn:aws:ecs:eu-central-1:111122223333:cluster/other", True, UNTOLD),
+        (att("Cluster"), ref("Free"), UNTOLD),
+        (att("Cluster"), False, []),
+        (att("Cluster"), NO_VALUE, []),
+    ],
+)
+def test_tasks_of_rules_and_schedules_have_shells_too(named: Any, enabled: Any, expected: list[str]) -> None:
+    target = {"Arn": named, "EcsParameters": {"EnableExecuteCommand": enabled}}
+    unlogged = cluster(LOGGED | {"Logging": "NONE"})
+    for it in (
+        {"Type": "AWS::Events::Rule", "Properties": {"Targets": [{"Arn": "arn:function"}, target]}},
+        {"Type": "AWS::Scheduler::Schedule", "Properties": {"Target": target}},
+    ):
+        assert judged(Cluster=unlogged, It=it) == expected
+
+
 def test_a_cluster_is_followed_to_another_stack() -> None:
     outputs = {"Cluster": {"Value": ref("Cluster"), "Export": {"Name": "cluster"}}}
     theirs = template({"Cluster": cluster(LOGGED | {"Logging": "NONE"})}, Outputs=outputs)

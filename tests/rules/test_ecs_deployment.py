@@ -16,6 +16,7 @@ PARAMETERS = {
     "Size": {"Type": "String", "AllowedValues": ["1024", "2048"]},
     "Percent": {"Type": "Number", "MinValue": 150, "MaxValue": 200},
     "Any": {"Type": "Number"},
+    "Web": {"Type": "String", "Default": "web"},
 }
 FARGATE: Resources = {
     "RequiresCompatibilities": ["FARGATE"],
@@ -25,6 +26,7 @@ FARGATE: Resources = {
     "ContainerDefinitions": [{"Name": "web", "PortMappings": [{"ContainerPort": 8080}]}],
 }
 PLACED: Resources = {"AwsvpcConfiguration": {"Subnets": ["subnet-1"]}}
+PLACED_SET: Resources = {"AwsVpcConfiguration": {"Subnets": ["subnet-1"]}}
 
 
 def messages(*templates: Template) -> list[str]:
@@ -52,6 +54,8 @@ def with_container(**properties: Any) -> Resources:
     return {"ContainerDefinitions": [{"Name": "web", **properties}]}
 
 
+WINDOWS: Resources = {"RuntimePlatform": {"OperatingSystemFamily": "WINDOWS_SERVER_2022_CORE"}}
+IN_ECR = "111122223333.dkr.ecr.eu-central-1.amazonaws.com/shop:1.4.2"
 SECRET = {"Name": "KEY", "ValueFrom": "arn:secret"}
 LOGS = {"LogDriver": "awslogs"}
 NO_ROLE = "ExecutionRoleArn is not set, and the task "
@@ -99,6 +103,24 @@ NO_ROLE = "ExecutionRoleArn is not set, and the task "
         ({"Cpu": ".25 vCPU", "Memory": "0.5GB"}, None),
         ({"Cpu": "1024", "Memory": either("Prod", "2048", "8 GB")}, None),
         ({"Cpu": either("Prod", "1024", "4096"), "Memory": either("Prod", "2048", "8192")}, None),
+        ({"Cpu": ref("Size"), "Memory": ref("Size")}, "Fargate has no size of 1024 CPU and 1024 memory: there are 2"),
+        (WINDOWS | {"Cpu": "512"}, "Fargate has no size of 512 CPU for Windows: there are 1, 2 and 4 vCPUs"),
+        (WINDOWS | {"Cpu": "8192", "Memory": "16384"}, "Fargate has no size of 8192 CPU for Windows"),
+        (with_container(Image=IN_ECR), NO_ROLE + "pulls its image from Amazon ECR"),
+        (with_container(Image=join(att("Repository", "RepositoryUri"), ":1.4.2")), NO_ROLE + "pulls its image"),
+        (
+            with_container(LogConfiguration={"LogDriver": "json-file"}),
+            "LogDriver is json-file: Fargate has awslogs, sp",
+        ),
+        (with_container(LogConfiguration={"LogDriver": ref("Free")}), "?"),
+        (with_container(DnsSearchDomains=["internal"]), "DnsSearchDomains is set, which Amazon ECS does not take on F"),
+        (with_container(DockerSecurityOptions=["no-new-privileges"]), "DockerSecurityOptions is set"),
+        ({"PlacementConstraints": [{"Type": "memberOf", "Expression": "x"}]}, "Fargate has no instances to choose by"),
+        (WINDOWS, None),
+        (with_container(Image=IN_ECR) | {"ExecutionRoleArn": att("Role")}, None),
+        (with_container(Image="public.ecr.aws/docker/library/busybox:1.37.0"), None),
+        (with_container(LogConfiguration={"LogDriver": "awsfirelens"}), None),
+        (with_container(DnsSearchDomains=[], DisableNetworking=False, LinuxParameters={"Tmpfs": [{"Size": 1}]}), None),
         ({"PidMode": "task", "EphemeralStorage": {"SizeInGiB": 21}}, None),
         ({"Volumes": [{"Name": "data"}, {"Name": "files", "EFSVolumeConfiguration": {"FilesystemId": "fs"}}]}, None),
         (with_container(LinuxParameters={"Capabilities": {"Add": ["SYS_PTRACE"], "Drop": ["ALL"]}}), None),
@@ -115,7 +137,51 @@ NO_ROLE = "ExecutionRoleArn is not set, and the task "
     ],
 )
 def test_tasks_on_fargate(properties: Resources, expected: str | None) -> None:
-    said_one(judged(Task=task(**properties), Role={"Type": "AWS::IAM::Role"}), expected)
+    others = {"Role": {"Type": "AWS::IAM::Role"}, "Repository": {"Type": "AWS::ECR::Repository"}}
+    said_one(judged(Task=task(**properties), **others), expected)
+
+
+def test_two_choices_are_one_finding_that_counts() -> None:
+    sizes = {"Type": "String", "AllowedValues": ["256", "512", "1024", "2048", "4096"]}
+    definition = template(
+        {"Task": task(Cpu=ref("Cpu"), Memory=ref("Memory"))}, Parameters={"Cpu": sizes, "Memory": sizes}
+    )
+    (message,) = messages(definition)
+    assert message.startswith("Fargate has no size of 256 CPU and 256 memory")
+    assert message.endswith("; 15 more of the pairs that can be chosen are refused")
+
+
+def mapping(**ports: Any) -> Resources:
+    return with_container(PortMappings=[ports])
+
+
+@pytest.mark.parametrize(
+    ("mode", "properties", "expected"),
+    [
+        ("awsvpc", mapping(ContainerPort=8080, HostPort=80), "HostPort 80 is not the ContainerPort 8080, which awsvpc"),
+        ("host", mapping(ContainerPort=8080, HostPort=80), "HostPort 80 is not the ContainerPort 8080, which host ask"),
+        ("awsvpc", mapping(ContainerPort=either("Prod", 80, 8080), HostPort=443), "HostPort 443 is not the Container"),
+        (
+            "awsvpc",
+            with_container(Links=["db"]),
+            "Links is set, which Amazon ECS does not take in the network mode aws",
+        ),
+        ("awsvpc", with_container(ExtraHosts=[{"Hostname": "db", "IpAddress": "10.0.0.1"}]), "ExtraHosts is set"),
+        ("awsvpc", with_container(Hostname="web"), "Hostname is set"),
+        ("awsvpc", with_container(DnsServers=["10.0.0.2"]), "DnsServers is set"),
+        ("awsvpc", with_container(DisableNetworking="true"), "DisableNetworking is set"),
+        ("awsvpc", mapping(ContainerPort=ref("Size"), HostPort=ref("Size")), None),
+        ("awsvpc", mapping(ContainerPort=8080, HostPort=ref("Any")), None),
+        ("awsvpc", mapping(ContainerPort=8080, HostPort="8080"), None),
+        ("awsvpc", mapping(ContainerPort=8080, HostPort=0), None),
+        ("bridge", mapping(ContainerPort=8080, HostPort=80), None),
+        ("bridge", with_container(Links=["db"], DnsServers=["10.0.0.2"], DockerSecurityOptions=["label:x"]), None),
+        ("awsvpc", with_container(DockerSecurityOptions=["label:x"], LogConfiguration={"LogDriver": "syslog"}), None),
+    ],
+)
+def test_tasks_on_instances(mode: str, properties: Resources, expected: str | None) -> None:
+    definition = {"RequiresCompatibilities": ["EC2"], "NetworkMode": mode, **properties}
+    said_one(judged(Task=task(**definition)), expected)
 
 
 @pytest.mark.parametrize(
@@ -131,6 +197,46 @@ def test_instances_have_any_size(properties: Resources, expected: str | None) ->
     said_one(judged(Task=task(Memory="1024", **properties)), expected)
 
 
+SIZES: Resources = {
+    "Size": {
+        "dev": {"Cpu": "256", "Memory": "512", "Least": 0, "Most": 100},
+        "prod": {"Cpu": "1024", "Memory": "4096", "Least": 100, "Most": 200},
+        111122223333: {"Cpu": "512", "Memory": "1024", "Least": 100, "Most": 150},
+    }
+}
+
+
+def mapped(key: Any, name: str) -> Resources:
+    return {"Fn::FindInMap": ["Size", key, name]}
+
+
+@pytest.mark.parametrize(
+    ("cpu", "memory", "expected"),
+    [
+        (mapped(ref("Environment"), "Cpu"), mapped(ref("Environment"), "Memory"), None),
+        (mapped(ref("Free"), "Cpu"), mapped(ref("Free"), "Memory"), None),
+        (mapped(ref("AWS::AccountId"), "Cpu"), mapped(ref("AWS::AccountId"), "Memory"), None),
+        (mapped(ref("Environment"), "Cpu"), either("Prod", "4096", "512"), None),
+        (either("Prod", "1024", "256"), mapped(ref("Environment"), "Memory"), None),
+        (mapped(ref("Free"), "Cpu"), either("Open", "512", mapped(ref("Free"), "Memory")), None),
+        (mapped(ref("Environment"), "Cpu"), "4096", "Fargate has no size of 256 CPU and 4096 memory"),
+        (mapped(ref("Free"), "Cpu"), "512", "Fargate has no size of 1024 CPU and 512 memory"),
+    ],
+)
+def test_rows_of_a_mapping_are_not_mixed(cpu: Any, memory: Any, expected: str | None) -> None:
+    found = messages(template({"Task": task(Cpu=cpu, Memory=memory)}, Mappings=SIZES, Parameters=PARAMETERS))
+    assert any(each.startswith(expected) for each in found) if expected else not found
+
+
+def test_percents_of_one_row_belong_together() -> None:
+    configuration = {
+        "MinimumHealthyPercent": mapped(ref("Environment"), "Least"),
+        "MaximumPercent": mapped(ref("Environment"), "Most"),
+    }
+    it = service(DeploymentConfiguration=configuration, DesiredCount=4)
+    assert messages(template({"Task": task(), "It": it}, Mappings=SIZES)) == []
+
+
 @pytest.mark.parametrize(
     ("text", "vcpus", "mebibytes"),
     [("256", 0.25, 256), (" 1024 ", 1, 1024), ("1 vCPU", 1, None), (".5vcpu", 0.5, None), ("2 GB", None, 2048)],
@@ -144,8 +250,17 @@ ON_INSTANCES: Resources = {"RequiresCompatibilities": ["EC2"], "NetworkMode": "b
 
 
 def service(type_: str = "Service", **properties: Any) -> Resources:
-    whole = {"TaskDefinition": ref("Task"), "NetworkConfiguration": PLACED, **properties}
+    placed = PLACED if type_ == "Service" else PLACED_SET
+    whole = {"TaskDefinition": ref("Task"), "NetworkConfiguration": placed, **properties}
     return {"Type": f"AWS::ECS::{type_}", "Properties": whole}
+
+
+def named_as(name: Any) -> Resources:
+    return BALANCER | {"ContainerName": name, "ContainerPort": ref("Any")}
+
+
+def opened_as(name: Any) -> Resources:
+    return {"ContainerDefinitions": [{"Name": name, "PortMappings": [{"ContainerPort": ref("Any")}]}]}
 
 
 def targets(type_: Any = "ip") -> Resources:
@@ -157,7 +272,6 @@ def targets(type_: Any = "ip") -> Resources:
     ("properties", "definition", "expected"),
     [
         ({"NetworkConfiguration": NO_VALUE}, {}, "NetworkConfiguration is not set"),
-        ({"NetworkConfiguration": either("Prod", PLACED)}, {}, "NetworkConfiguration is not set"),
         ({}, ON_INSTANCES, "NetworkConfiguration is set, and the network mode of the task definition is not awsvpc"),
         ({}, ON_INSTANCES | {"NetworkMode": ref("Free")}, "?"),
         (
@@ -211,6 +325,11 @@ def targets(type_: Any = "ip") -> Resources:
         ({"TaskDefinition": "web:3"}, {}, "?"),
         ({"LoadBalancers": [BALANCER], "LaunchType": "FARGATE", "HealthCheckGracePeriodSeconds": 60}, {}, None),
         ({"LoadBalancers": [BALANCER | {"TargetGroupArn": "arn:targets"}]}, {}, None),
+        ({"LoadBalancers": [BALANCER | {"TargetGroupArn": att("Stack", "Outputs.Targets")}]}, {}, None),
+        ({"LoadBalancers": [named_as(ref("Free"))]}, opened_as(ref("Free")), None),
+        ({"LoadBalancers": [named_as(ref("Web"))]}, opened_as(ref("Web")), None),
+        ({"LoadBalancers": [named_as(join(ref("Free"), "-web"))]}, opened_as(join(ref("Free"), "-web")), None),
+        ({"LoadBalancers": [named_as({"Fn::ImportValue": ref("Free")})]}, opened_as({"Fn::ImportValue": "x"}), "?"),
         ({"LoadBalancers": [BALANCER]}, with_container(PortMappings=[{"ContainerPortRange": "8000-9000"}]), None),
         ({"LoadBalancers": either("Prod", [BALANCER])}, {}, None),
         (
@@ -242,8 +361,22 @@ def test_services_fit_what_they_run(
         "ByInstance": targets("instance"),
         "ByDefault": targets(NO_VALUE),
         "Unknown": targets(ref("Free")),
+        "Stack": {"Type": "AWS::CloudFormation::Stack"},
     }
     said_one(judged(**resources, It=service(type_, **properties)), expected)
+
+
+@pytest.mark.parametrize(("type_", "placed"), [("Service", PLACED), ("TaskSet", PLACED_SET)])
+def test_a_network_under_a_condition(type_: str, placed: Resources) -> None:
+    it = service(type_, NetworkConfiguration=either("Prod", placed))
+    said_one(judged(Task=task(), It=it), "NetworkConfiguration is not set")
+
+
+def test_a_name_of_another_stack_is_not_the_same() -> None:
+    outputs = {"Task": {"Value": ref("Task"), "Export": {"Name": "task"}}}
+    theirs = template({"Task": task(**opened_as(ref("Free")))}, Outputs=outputs)
+    ours = template({"It": service(TaskDefinition={"Fn::ImportValue": "task"}, LoadBalancers=[named_as(ref("Free"))])})
+    assert messages(theirs, ours) == ["?"]
 
 
 def test_a_task_definition_is_followed_to_another_stack() -> None:

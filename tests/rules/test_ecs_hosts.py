@@ -145,6 +145,8 @@ def test_what_scales_managed_instances_is_aws() -> None:
 
 AMAZON_LINUX = "#!/bin/bash\necho ECS_AWSVPC_BLOCK_IMDS=true >> /etc/ecs/ecs.config\n"
 BOTTLEROCKET = ['[settings.ecs]\ncluster = "', ref("Cluster"), '"\nawsvpc-block-imds = true\n']
+WINDOWS = "Initialize-ECSAgent -Cluster main -EnableTaskIAMRole"
+INIT = {"config": {"files": {"/etc/ecs/ecs.config": {"content": join("ECS_AWSVPC_BLOCK_IMDS=", "true\n")}}}}
 OPEN, OPEN_UNTOLD = ["SC-ECS-21"], ["SC-ECS-21?"]
 
 
@@ -163,8 +165,21 @@ def encoded(text: Any) -> Resources:
         (encoded(either("Prod", AMAZON_LINUX, "#!/bin/bash\n")), OPEN),
         ({"UserData": either("Prod", {"Fn::Base64": AMAZON_LINUX})}, OPEN),
         ({"UserData": base64.b64encode(b"#!/bin/bash").decode()}, OPEN),
+        (encoded(join("ECS_AWSVPC_BLOCK_IMDS=", ref("Free"))), OPEN_UNTOLD),
+        (encoded("echo ECS_AWSVPC_BLOCK_IMDS=$BLOCK >> /etc/ecs/ecs.config"), OPEN_UNTOLD),
+        (encoded("# ECS_AWSVPC_BLOCK_IMDS=true\nECS_CLUSTER=main"), OPEN),
+        (encoded("[settings.ecs]\n  # awsvpc-block-imds = true\n"), OPEN),
+        (encoded("ECS_AWSVPC_BLOCK_IMDS=true\nECS_AWSVPC_BLOCK_IMDS=false"), OPEN),
+        (encoded(join(WINDOWS, " -AwsvpcBlockIMDS:$false")), OPEN),
+        (encoded(WINDOWS), OPEN),
+        (encoded("yum update\ncfn-init -v --stack s --resource Others"), OPEN),
         (encoded(ref("Free")), OPEN_UNTOLD),
         ({"UserData": {"Fn::ImportValue": "user-data"}}, OPEN_UNTOLD),
+        (encoded("ECS_AWSVPC_BLOCK_IMDS=false\nECS_AWSVPC_BLOCK_IMDS=True # the last counts"), []),
+        (encoded(join(WINDOWS, " -EnableTaskENI -AwsvpcBlockIMDS -LoggingDrivers '[]'")), []),
+        (encoded('[Environment]::SetEnvironmentVariable("ECS_AWSVPC_BLOCK_IMDS", "true", "Machine")'), []),
+        (encoded('[Environment]::SetEnvironmentVariable("ECS_AWSVPC_BLOCK_IMDS", $TRUE, "Machine")'), []),
+        (encoded("yum update\ncfn-init -v --stack s --resource Initialized --region eu-central-1"), []),
         (encoded(AMAZON_LINUX), []),
         (encoded("echo 'ECS_AWSVPC_BLOCK_IMDS=\"true\"' >> /etc/ecs/ecs.config"), []),
         (encoded(join(*BOTTLEROCKET)), []),
@@ -178,7 +193,36 @@ def test_instance_role_in_reach(data: Resources, expected: list[str]) -> None:
         "Group": group(LaunchTemplate=LAUNCH),
         "Hosts": hosts(data),
         "Others": hosts({}),
+        "Initialized": hosts({}) | {"Metadata": {"AWS::CloudFormation::Init": INIT}},
     }
     assert said(instance_role_in_reach, template(resources)) == expected
     by_configuration = {"Group": group(LaunchConfigurationName=ref("Hosts")), "Hosts": configuration(data)}
     assert said(instance_role_in_reach, template({**resources, **by_configuration})) == expected
+
+
+@pytest.mark.parametrize(
+    ("data", "joins"),
+    [
+        (encoded("#!/bin/bash\necho ECS_CLUSTER=main >> /etc/ecs/ecs.config"), True),
+        (encoded(join("#!/bin/bash\necho ECS_CLUSTER=", ref("Cluster"), " >> /etc/ecs/ecs.config")), True),
+        (encoded(join(*BOTTLEROCKET[:3])), True),
+        (encoded(WINDOWS), True),
+        (encoded(either("Prod", "echo ECS_CLUSTER=main", "#!/bin/bash")), True),
+        ({"UserData": base64.b64encode(b"ECS_CLUSTER=main").decode()}, True),
+        (encoded("cfn-init --stack s -r Joining"), True),
+        (encoded("#!/bin/bash\n# ECS_CLUSTER=main"), False),
+        (encoded("#!/bin/bash\nyum install httpd"), False),
+        (encoded(ref("Free")), False),
+        ({}, False),
+    ],
+)
+def test_hosts_that_join_a_cluster_without_a_capacity_provider(data: Resources, joins: bool) -> None:
+    init = {"AWS::CloudFormation::Init": {"config": {"commands": {"01": {"command": "echo ECS_CLUSTER=main"}}}}}
+    others: Resources = {"Cluster": {"Type": "AWS::ECS::Cluster"}, "Joining": hosts({}) | {"Metadata": init}}
+    for resources in (
+        {"Group": group(LaunchTemplate=LAUNCH), "Hosts": hosts(data)},
+        {"Group": group(LaunchConfigurationName=ref("Hosts")), "Hosts": configuration(data)},
+    ):
+        it = template({**others, **resources})
+        assert bool(said(unhardened_container_hosts, it)) is joins
+        assert bool(said(instance_role_in_reach, it)) is (joins and "awsvpc-block-imds" not in str(data))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from secure_containers.rules import Rule, Severity
+from secure_containers.rules import Rule, Severity, evaluate
 from secure_containers.rules.ecs_services import (
     fixed_task_count,
     pinned_platform,
@@ -151,6 +151,7 @@ def web(**properties: Any) -> Resources:
     return service(LoadBalancers=[BALANCER], **properties)
 
 
+CONNECTED: Resources = {"Enabled": True, "Services": [{"PortName": "http"}]}
 NAME = join("service/", ref("Cluster"), "/", att("It", "Name"))
 
 
@@ -164,6 +165,9 @@ NAME = join("service/", ref("Cluster"), "/", att("It", "Name"))
         (web(DesiredCount=ref("Any")), "undecided"),
         (web(DesiredCount={"Fn::ImportValue": "count"}), "undecided"),
         (service(LoadBalancers=ref("Free"), DesiredCount=1), "bad"),
+        (service(ServiceConnectConfiguration=CONNECTED, DesiredCount=1), "bad"),
+        (service(ServiceRegistries=[{"RegistryArn": "arn:names"}], DesiredCount=1), "bad"),
+        (service(ServiceConnectConfiguration={"Enabled": True}, DesiredCount=1), ""),
         (web(DesiredCount=2), ""),
         (web(DesiredCount=ref("Two")), ""),
         (web(DesiredCount=0), ""),
@@ -248,6 +252,9 @@ def test_fixed_task_count(resource: Any, expected: str) -> None:
         (web(attributes={"Condition": "Prod"}), {"Target": target(NAME, Condition="Prod")}, ""),
         (web(SchedulingStrategy="DAEMON"), {}, ""),
         (service(), {}, ""),
+        (service(ServiceConnectConfiguration=CONNECTED), {}, "bad"),
+        (service(ServiceRegistries=[{"RegistryArn": "arn:names"}]), {}, "bad"),
+        (service(ServiceConnectConfiguration={"Enabled": True}), {}, ""),
         (service(LoadBalancers=either("Prod", [BALANCER])), {}, "bad"),
     ],
 )
@@ -284,3 +291,17 @@ def test_what_is_a_warning() -> None:
 )
 def test_pinned_platform(type_: str, version: Any, expected: str) -> None:
     assert found(pinned_platform, service(type_=type_, PlatformVersion=version)) == expected
+
+
+def test_pinned_platform_of_rules_and_schedules() -> None:
+    for version, expected in (("1.4.0", "bad"), ("LATEST", ""), (NO_VALUE, "")):
+        target = {"Arn": "arn:cluster", "EcsParameters": {"PlatformVersion": version}}
+        for type_, properties in (("Events::Rule", {"Targets": [target]}), ("Scheduler::Schedule", {"Target": target})):
+            assert found(pinned_platform, {"Type": f"AWS::{type_}", "Properties": properties}) == expected
+
+
+def test_what_is_done_under_a_condition_is_told_so() -> None:
+    guard = {"DeploymentCircuitBreaker": either("Prod", {"Enable": True, "Rollback": True})}
+    it = template({"It": service(DeploymentConfiguration=guard)})
+    (finding,) = evaluate([it], [unguarded_deployment]).findings
+    assert finding.message.startswith("where a condition does not hold, neither DeploymentCircuitBreaker nor Alarms")

@@ -10,7 +10,7 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_s3 as s3
 
-from secure_containers.rules import Rule, Severity, Template
+from secure_containers.rules import Rule, Severity, Template, evaluate
 from secure_containers.rules.elb import (
     plaintext_targets,
     smuggled_requests,
@@ -279,3 +279,12 @@ def test_every_rule_finds_something_in_what_the_cdk_makes_unasked(app: App) -> N
 def test_a_hardened_load_balancer_of_the_cdk(app: App) -> None:
     hardened = template_of(app, hardened=True)
     assert [found for rule in RULES for found in said(rule, hardened)] == []
+
+
+def test_what_is_asked_of_grpc_by_default() -> None:
+    it = {
+        "Type": "AWS::ElasticLoadBalancingV2::TargetGroup",
+        "Properties": {"Protocol": "HTTP", "ProtocolVersion": "GRPC"},
+    }
+    (finding,) = evaluate([template({"It": it})], [unchecked_targets]).findings
+    assert finding.message == "HealthCheckPath is not set, which means /AWS.ALB/healthcheck"

@@ -19,7 +19,11 @@ PARAMETERS = {
     "HiddenChoice": {"Type": "String", "NoEcho": True, "AllowedValues": ["a", "b"]},
     "Shown": {"Type": "String", "NoEcho": False},
 }
-SECRET = {"Secret": {"Type": "AWS::SecretsManager::Secret"}}
+SECRET = {
+    "Secret": {"Type": "AWS::SecretsManager::Secret"},
+    "Attached": {"Type": "AWS::SecretsManager::SecretTargetAttachment"},
+    "Parameter": {"Type": "AWS::SSM::Parameter"},
+}
 
 
 def container(name: Any, value: Any, *, key: str = "Environment") -> Resources:
@@ -82,7 +86,10 @@ def found(resource: Resources) -> list[str]:
         ("dbPassword", ref("Free"), True),
         ("DB_PASSWORD", {"Fn::ImportValue": "password"}, True),
         ("DB_PASSWORD", either("Prod", "hunter2"), True),
-        ("DB_SECRET", ref("Secret"), True),
+        ("DB_PASSWORD", att("Parameter", "Value"), True),
+        ("DB_PASSWORD", "12345678", True),
+        ("DB_PASSWORD", join("x", ref("Secret")), True),
+        ("DB_SECRET", either("Prod", ref("Secret"), "hunter2"), True),
         ("SETTING", KEY, True),
         ("DB_URL", "postgres://app:hunter2@db/app", True),
         ("DB_URL", sub("postgres://app:${Free}@db/app"), True),
@@ -95,6 +102,14 @@ def found(resource: Resources) -> list[str]:
         ("SETTING", either("Prod", "x", ref("Hidden")), True),
         ("SETTING", ref("Free"), False),
         ("SETTING", ref("Shown"), False),
+        ("DB_SECRET", ref("Secret"), False),
+        ("DB_SECRET", ref("Attached"), False),
+        ("DB_SECRET", ref("Parameter"), False),
+        ("DB_SECRET", "arn:aws:secretsmanager:eu-central-1:111122223333:secret:db-AbCdEf", False),
+        ("API_KEY", sub("arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/key"), False),
+        ("ENABLE_TOKEN", "true", False),
+        ("ENABLE_TOKEN", False, False),
+        ("SESSION_TOKEN", 3600, False),
         ("DB_SECRET_ARN", ref("Secret"), False),
         ("DB_SECRET_ARN", att("Secret", "Id"), False),
         ("TOKEN_FILE", "/run/token", False),
@@ -136,6 +151,50 @@ def test_names_that_are_not_told(
 )
 def test_environments_that_are_not_told(resource: Resources) -> None:
     assert found(resource) == ["SC-TXT-03?"]
+
+
+def definition(**container: Any) -> Resources:
+    return {"Type": "AWS::ECS::TaskDefinition", "Properties": {"ContainerDefinitions": [container]}}
+
+
+@pytest.mark.parametrize(
+    ("container", "expected"),
+    [
+        ({"Command": ["serve", "--password", ref("Hidden")]}, ["SC-TXT-03[Command]"]),
+        ({"Command": [sub("serve --password=${HiddenWithDefault}")]}, ["SC-TXT-03[Command]"]),
+        ({"EntryPoint": either("Prod", ["serve", ref("Hidden")])}, ["SC-TXT-03[EntryPoint]"]),
+        ({"DockerLabels": {"key": ref("Hidden")}}, ["SC-TXT-03[DockerLabels]"]),
+        ({"LogConfiguration": {"Options": {"splunk-token": "abc"}}}, ["SC-TXT-03[splunk-token]"]),
+        ({"LogConfiguration": {"Options": {"splunk-token": ref("Hidden")}}}, ["SC-TXT-03[splunk-token]"]),
+        ({"LogConfiguration": {"Options": {"apikey": "abc", "Host": "logs"}}}, ["SC-TXT-03[apikey]"]),
+        ({"LogConfiguration": {"Options": {"splunk-url": ref("Free")}, "SecretOptions": [ref("Secret")]}}, []),
+        ({"Command": ["serve", "--port", ref("Shown")], "DockerLabels": {"secret": ref("Free")}}, []),
+    ],
+)
+def test_what_a_container_is_started_with(container: Resources, expected: list[str]) -> None:
+    assert found(definition(**container)) == expected
+    assert found(batch({"ContainerProperties": container})) == expected
+
+
+OVERRIDE = '{"containerOverrides": [{"name": "web", "environment": [{"name": "DB_PASSWORD", "value": "%s"}]}]}'
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ({"Input": OVERRIDE % "hunter2", "EcsParameters": {}}, ["SC-TXT-03[DB_PASSWORD]"]),
+        ({"Input": sub(OVERRIDE % "${Hidden}"), "EcsParameters": {}}, ["SC-TXT-03[DB_PASSWORD]"]),
+        ({"Input": sub(OVERRIDE.replace("DB_PASSWORD", "X") % "${Hidden}"), "EcsParameters": {}}, ["SC-TXT-03[X]"]),
+        ({"Input": ref("Free"), "EcsParameters": {}}, ["SC-TXT-03?"]),
+        ({"Input": sub(OVERRIDE % "${Secret}"), "EcsParameters": {}}, []),
+        ({"Input": '{"containerOverrides": [{"name": "web", "command": ["serve"]}]}', "EcsParameters": {}}, []),
+        ({"Input": OVERRIDE % "hunter2"}, []),
+        ({"EcsParameters": {}}, []),
+    ],
+)
+def test_what_a_rule_or_a_schedule_starts_tasks_with(target: Resources, expected: list[str]) -> None:
+    assert found({"Type": "AWS::Events::Rule", "Properties": {"Targets": [target]}}) == expected
+    assert found({"Type": "AWS::Scheduler::Schedule", "Properties": {"Target": target}}) == expected
 
 
 def test_each_variable_can_be_waived_by_its_name() -> None:

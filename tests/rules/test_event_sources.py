@@ -292,3 +292,10 @@ class TestUndeployableEventSource:
         other = template({"Reader": mapping({"Fn::ImportValue": "q"}), "Function": made["Function"]})
         assert said(undeployable_event_source, home, other) == ["SC-EVT-06"]
         assert said(undeployable_event_source, other) == []
+
+
+def test_times_are_of_one_row_of_a_mapping() -> None:
+    table = {"Time": {"dev": {"Hidden": 60, "Works": 30}, "prod": {"Hidden": 600, "Works": 300}}}
+    times = timed(*({"Fn::FindInMap": ["Time", ref("Environment"), name]} for name in ("Hidden", "Works")))
+    it = template({**times, "Reader": mapping()}, Mappings=table)
+    assert said(undeployable_event_source, it) == []

@@ -205,6 +205,7 @@ class TestVpcs:
     [
         ("AWS::EC2::Subnet", {"MapPublicIpOnLaunch": "%"}),
         ("AWS::ECS::Service", {"NetworkConfiguration": {"AwsvpcConfiguration": {"AssignPublicIp": "%"}}}),
+        ("AWS::ECS::TaskSet", {"NetworkConfiguration": {"AwsVpcConfiguration": {"AssignPublicIp": "%"}}}),
         (
             "AWS::Events::Rule",
             {

@@ -13,7 +13,7 @@ from secure_containers.rules import Template
 from secure_containers.rules.contents import contents
 from secure_containers.rules.intrinsics import MOST_VARIANTS, Intrinsics, Reference, Unknown, placeholders
 from secure_containers.rules.partitions import arn_parts, partition_of, suffix_of
-from secure_containers.rules.template import Resource, Value, is_true, settled, surely
+from secure_containers.rules.template import Place, Resource, Value, is_true, judged_together, settled, surely
 from tests.rules.strategies import NAMES, NODES
 from tests.rules.support import ACCOUNT, NO_VALUE, att, either, join, ref, sub
 from tests.rules.support import template as made
@@ -263,6 +263,50 @@ class TestNestedStacks:
         ).get("X")
         assert isinstance(value.data, Unknown)
         assert not value.may_be("*")
+
+
+class TestPlaces:
+    """Which resource a value names."""
+
+    @staticmethod
+    def named(type_: str, node: Any) -> Place:
+        template = made({"Thing": {"Type": type_}, "R": {"Type": "T", "Properties": {"P": node}}})
+        (place,) = template.world.places(template.resources["R"], "P")
+        return place
+
+    @pytest.mark.parametrize(
+        ("type_", "attribute"),
+        [
+            ("AWS::CloudFormation::Stack", "Outputs.TaskRole"),
+            ("AWS::Serverless::Application", "Outputs.TaskRole"),
+            ("Custom::Roles", "TaskRole"),
+            ("AWS::CloudFormation::CustomResource", "TaskRole"),
+        ],
+    )
+    def test_what_a_resource_gives_is_not_the_resource(self, type_: str, attribute: str) -> None:
+        assert self.named(type_, att("Thing", attribute)) == f"${{Thing.{attribute}}}"
+
+    @pytest.mark.parametrize(
+        ("type_", "node"),
+        [
+            ("AWS::IAM::Role", att("Thing")),
+            ("AWS::CloudFormation::Stack", ref("Thing")),
+            ("Custom::Role", ref("Thing")),
+        ],
+    )
+    def test_an_attribute_of_a_resource_is_the_resource(self, type_: str, node: Any) -> None:
+        place = self.named(type_, node)
+        assert isinstance(place, Resource)
+        assert place.logical_id == "Thing"
+
+    def test_the_output_of_a_nested_stack_at_hand_is_followed(self) -> None:
+        stack = {"Type": "AWS::CloudFormation::Stack"}
+        user = {"Type": "T", "Properties": {"P": att("Stack", "Outputs.Role")}}
+        parent = made({"Stack": stack, "R": user})
+        body = {"Resources": {"Role": {"Type": "AWS::IAM::Role"}}, "Outputs": {"Role": {"Value": att("Role")}}}
+        child = Template(body, "child.json", parent=parent.resources["Stack"])
+        world = judged_together([parent, child])
+        assert world.places(parent.resources["R"], "P") == [child.resources["Role"]]
 
 
 class TestTexts:

@@ -83,7 +83,7 @@ class TestParts:
             (lambda: HealthCheck(healthy=1), ["healthy is 1", "2 to 10"]),
             (lambda: HealthCheck(unhealthy=11), ["unhealthy is 11", "2 to 10"]),
             (lambda: Deployment.blue_green(bake=10), ["Deployment.blue_green: bake is 10", "a duration"]),
-            (lambda: Deployment.blue_green(bake=HOURS(25)), ["bake is '1500 minutes'", "1440 at most"]),
+            (lambda: Deployment.blue_green(bake=HOURS(25)), ["bake is '1500 minutes'", "0 to 1440"]),
             (lambda: Deployment.blue_green(bake=SECONDS(90)), ["bake is '1.5 minutes'", "whole minutes"]),
             (lambda: Deployment.canary(percent=0), ["Deployment.canary: percent is 0", "1 to 99"]),
             (lambda: Deployment.canary(percent=None), ["percent is None"]),

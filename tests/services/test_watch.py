@@ -191,6 +191,7 @@ class TestAlarms:
             "Errors",
             "Latency",
             "Memory",
+            "TooFew",
             "Undelivered",
             "Unhealthy",
         }

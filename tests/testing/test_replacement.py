@@ -51,7 +51,6 @@ class TestRemoval:
         message = refuses("Thing: it is removed, and ", of(type_), EMPTY)
         assert 'allowed=["Thing"]' in message
         assert "DeletionPolicy: Retain" in message
-        refuses("Thing: it becomes an AWS::IAM::Role, and", of(type_), of("AWS::IAM::Role"))
 
     def test_is_safe_where_it_is_kept(self) -> None:
         assert_replacement_safe(of("AWS::S3::Bucket", **KEEP), EMPTY)
@@ -69,6 +68,29 @@ class TestRemoval:
 
     def test_of_a_whole_stack(self) -> None:
         refuses("Thing: it is removed", [EMPTY, of("AWS::S3::Bucket")], [EMPTY])
+
+
+class TestAnotherType:
+    @pytest.mark.parametrize(
+        ("before", "after"),
+        [
+            ("AWS::ECS::Service", "AWS::ECS::ExpressGatewayService"),
+            ("AWS::ECS::ExpressGatewayService", "AWS::AppRunner::Service"),
+            ("AWS::IAM::Role", "AWS::IAM::User"),
+            ("AWS::S3::Bucket", "AWS::IAM::Role"),
+            ("Custom::Old", "Custom::New"),
+            ("Custom::Thing", "AWS::CloudFormation::CustomResource"),
+        ],
+    )
+    def test_is_refused_by_cloudformation_whatever_it_holds(self, before: str, after: str) -> None:
+        told = refuses(f"Thing: its type {before} becomes {after}: ", of(before), of(after))
+        assert f"give the {after} another logical id" in told
+        refuses(f"its type {before} becomes", of(before, **KEEP), of(after, **KEEP))
+        assert_replacement_safe(of(before), of(after), allowed=["Thing"])
+
+    def test_under_another_logical_id_is_a_new_resource(self) -> None:
+        other = {"Resources": {"Other": {"Type": "AWS::AppRunner::Service", "Properties": {}}}}
+        assert_replacement_safe(of("AWS::ECS::Service"), other)
 
 
 class TestReplacement:

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 from secure_containers.rules.network.databases import Neighbour
 from secure_containers.rules.network.exposure import led_by_balancers
-from secure_containers.rules.network.model import Network, network
+from secure_containers.rules.network.model import network
+from secure_containers.rules.network.names import is_grouped, subnets_of
 from secure_containers.rules.network.needs import Workload
-from secure_containers.rules.network.workloads import SERVICE_TYPES, entries_of, fronts_of, groups_of
-from secure_containers.rules.template import Place, Resource, Value, World
+from secure_containers.rules.network.workloads import SERVICE_TYPES, awsvpc, entries_of, fronts_of, groups_of
+from secure_containers.rules.task_model import items
+from secure_containers.rules.template import Place, Resource, World
 
 
 def balancers(world: World) -> list[Workload]:
@@ -28,46 +30,33 @@ def balancers(world: World) -> list[Workload]:
     return list(found.values())
 
 
-def _mappings(balancer: Resource) -> list[Value]:
-    return [item for mappings in balancer.get("SubnetMappings") for item in mappings.items()]
-
-
 def _has_told_addresses(balancer: Resource) -> bool:
     """Whether rules may name its few addresses instead of its subnets."""
-    return any(not address.absent for item in _mappings(balancer) for address in item.get("PrivateIPv4Address"))
+    mappings = items(balancer, "SubnetMappings")
+    return any(not address.absent for item in mappings for address in item.get("PrivateIPv4Address"))
 
 
 def _balancer(world: World, balancer: Resource) -> Workload:
-    mapped = [place for item in _mappings(balancer) for place in world.places(item, "SubnetId")]
-    groups = groups_of(world, balancer.get("SecurityGroups"))
-    # An application load balancer without groups gets the VPC's default one, a network load balancer none.
-    grouped = bool(groups) or all(kind.text in ("", "application") for kind in balancer.get("Type"))
     return Workload(
         balancer,
         "the load balancer",
-        [*world.lists(balancer, "Subnets"), *mapped],
-        groups,
-        grouped=grouped,
+        subnets_of(world, balancer),
+        groups_of(world, balancer.get("SecurityGroups")),
+        grouped=is_grouped(balancer),
     )
 
 
 def _behind_balancers(world: World, service: Resource) -> Iterator[tuple[Neighbour, list[Place]]]:
     """A service as its load balancers meet it, by each of its ports and that of the health check."""
     net = world.once(network)
-    for configuration in service.get("NetworkConfiguration", "AwsvpcConfiguration"):
+    for configuration in awsvpc(service):
         if configuration.absent:
             continue  # its tasks have the addresses and groups of their instances
         subnets = world.lists(configuration, "Subnets")
-        groups = world.lists(configuration, "SecurityGroups") or _vpcs(net, subnets)
+        groups = world.lists(configuration, "SecurityGroups") or net.vpcs_of(subnets)
         for entry in entries_of(service):
             fronts = fronts_of(world, entry)
             checked = [port for front in fronts if isinstance(front, Resource) for port in front.get("HealthCheckPort")]
-            ports = [port.text for port in (*entry.get("ContainerPort"), *checked) if port.text.isdigit()]
+            ports = [port.text for port in (*entry.get("ContainerPort"), *checked) if port.text.isdecimal()]
             numbers = tuple(dict.fromkeys(map(int, ports)))
             yield Neighbour(service, service.logical_id, tuple(groups), tuple(subnets), numbers), fronts
-
-
-def _vpcs(net: Network, subnets: list[Place]) -> list[Place]:
-    """The VPCs of subnets, which stand for their default security groups."""
-    vpcs = (net.subnets[place].vpc for place in subnets if place in net.subnets)
-    return list(dict.fromkeys(vpc for vpc in vpcs if vpc is not None))

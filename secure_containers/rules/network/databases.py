@@ -20,6 +20,10 @@ class Neighbour:
     groups: tuple[Place, ...]
     subnets: tuple[Place, ...]
     ports: tuple[int, ...]
+    grouped: bool = True
+    """It has security groups, whether or not they are told."""
+    host: str = ""
+    """The name by which the workload calls it, if others may have the same one in other networks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,7 @@ def ports_of(resource: Resource) -> list[int]:
     if kind is None:
         return []
     values = resource.get(kind.port)
-    ports = [int(value.text) for value in values if value.text.isdigit()]
+    ports = [int(value.text) for value in values if value.text.isdecimal()]
     if ports or any(value.unknown for value in values):
         return ports
     engine = " ".join(value.text for value in resource.get("Engine"))

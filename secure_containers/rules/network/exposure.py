@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from secure_containers.rules.intrinsics import placeholders
 from secure_containers.rules.network.model import Group, Network, Peer, Way
 from secure_containers.rules.network.needs import Workload
-from secure_containers.rules.template import Place, Resource, Value, World
+from secure_containers.rules.task_model import items, referred
+from secure_containers.rules.template import Place, Resource, Value, World, is_true
 
 BALANCER: Final = "AWS::ElasticLoadBalancingV2::LoadBalancer"
 LISTENER: Final = "AWS::ElasticLoadBalancingV2::Listener"
@@ -34,12 +36,12 @@ def _lets_out(net: Network, workload: Workload, vpc: Place | None, version: int)
     return any(_is_wide(rule, version=version) for group in groups for rule in group.egress)
 
 
-def entering(net: Network, workload: Workload, facing: Mapping[Place, Resource]) -> Iterator[str]:
-    """How a packet from the internet can get to the workload: by its own door, by a load balancer, or directly."""
+def entering(net: Network, workload: Workload, fronts: Mapping[Place, str]) -> Iterator[str]:
+    """How a packet from the internet can get to the workload: by its own door, by another's, or directly."""
     yield from workload.doors
     for place in dict.fromkeys(workload.behind):
-        if place in facing:
-            yield f"the internet-facing load balancer {facing[place].logical_id} leads to it"
+        if place in fronts:
+            yield fronts[place]
     groups = [net.groups[place] for place, _ in workload.groups if place in net.groups]
     opened = [(group, rule) for group in groups for rule in group.ingress if _is_wide(rule)]
     for place in workload.subnets if opened else ():
@@ -62,27 +64,72 @@ def _is_wide(rule: Peer, *, version: int | None = None) -> bool:
     return cidr is not None and version in (None, cidr.version) and cidr.prefixlen < _WIDE
 
 
-def facing_load_balancers(world: World) -> Mapping[Place, Resource]:
-    """Target groups, and classic load balancers, and the internet-facing load balancer that leads to each."""
-    faces = {balancer: balancer for balancer in world.of_type(BALANCER) if _faces_internet(world, balancer)}
-    found: dict[Place, Resource] = {
-        classic: classic
-        for classic in world.of_type("AWS::ElasticLoadBalancing::LoadBalancer")
+def public_fronts(world: World) -> Mapping[Place, str]:
+    """Target groups, classic load balancers and registries to which the internet is led, and by what."""
+    says = "the internet-facing load balancer {} leads to it"
+    classics = world.of_type("AWS::ElasticLoadBalancing::LoadBalancer")
+    found: dict[Place, str] = {
+        classic: says.format(classic.logical_id)
+        for classic in classics
         if any(value.text != "internal" for value in classic.get("Scheme"))
     }
-    led = world.once(led_by_balancers)
+    listeners, led = world.once(led_by_listeners), world.once(led_by_balancers)
+    faces = dict(_opened(world))
+    for balancer in world.of_type(BALANCER):
+        if _faces_internet(world, balancer):
+            faces[balancer] = says.format(balancer.logical_id)
     # A network load balancer may stand in front of an application load balancer, which then faces the internet too.
-    while faces:
-        groups = {group: faces[balancer] for balancer in faces for group in led.get(balancer, ())}
+    while new := {place: way for place, way in faces.items() if place not in found}:
+        found |= new
+        groups: dict[Place, str] = {}
+        for place, way in new.items():
+            through = listeners.get(place, ()) if isinstance(place, Resource) else ()
+            groups |= dict.fromkeys([*through, *led.get(place, ())], way)
         found |= groups
         faces = {
-            place: groups[group]
-            for group in groups
+            place: way
+            for group, way in groups.items()
             if isinstance(group, Resource)
             for place in targets_of(world, group)
-            if isinstance(place, Resource) and place.type == BALANCER and groups[group] is not place
+            if isinstance(place, Resource) and place.type == BALANCER
         }
     return found
+
+
+def _opened(world: World) -> Iterator[tuple[Place, str]]:
+    """Listeners, load balancers and registries to which CloudFront leads, or an API that asks nobody who calls."""
+    for origin in world.of_type("AWS::CloudFront::VpcOrigin"):
+        for place in world.places(origin, "VpcOriginEndpointConfig", "Arn"):
+            yield place, f"CloudFront leads to it by {origin.logical_id}"
+    for route in world.of_type("AWS::ApiGatewayV2::Route"):
+        if all(kind.text in ("", "NONE") for kind in route.get("AuthorizationType")):
+            for integration in _integrations(route):
+                for place in world.places(integration, "IntegrationUri"):
+                    yield place, f"the open route {route.logical_id} of an API leads to it"
+    for method in world.of_type("AWS::ApiGateway::Method"):
+        if _is_open(world, method):
+            for link in world.places(method, "Integration", "ConnectionId"):
+                for place in world.lists(link, "TargetArns") if isinstance(link, Resource) else ():
+                    yield place, f"the open method {method.logical_id} of an API leads to it"
+
+
+def _integrations(route: Resource) -> Iterator[Resource]:
+    for target in route.get("Target"):
+        for name in placeholders(target.text):
+            for each in referred(target, name):
+                if each is not None and any(kind.text == "VPC_LINK" for kind in each.get("ConnectionType")):
+                    yield each
+
+
+def _is_open(world: World, method: Resource) -> bool:
+    """Whether everybody may call a method: without authorizer, key, policy of its API, or a private endpoint."""
+    if any(kind.text != "NONE" for kind in method.get("AuthorizationType")):
+        return False
+    apis = [api for api in world.places(method, "RestApiId") if isinstance(api, Resource)]
+    guarded = any(is_true(key.data) for key in method.get("ApiKeyRequired"))
+    guarded |= any(not policy.absent for api in apis for policy in api.get("Policy"))
+    guarded |= any(type_.text == "PRIVATE" for api in apis for type_ in items(api, "EndpointConfiguration", "Types"))
+    return bool(apis) and not guarded
 
 
 def _faces_internet(world: World, balancer: Resource) -> bool:

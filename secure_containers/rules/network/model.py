@@ -264,6 +264,11 @@ class Network:
         vpc = self.vpcs.get(subnet.vpc) if subnet.vpc is not None else None
         return vpc.cidrs if vpc is not None else []
 
+    def vpcs_of(self, subnets: Iterable[Place]) -> list[Place]:
+        """The VPCs of subnets, which stand for their default security groups."""
+        vpcs = (self.subnets[place].vpc for place in subnets if place in self.subnets)
+        return list(dict.fromkeys(vpc for vpc in vpcs if vpc is not None))
+
     def _nat_subnets(self, route: Route) -> list[Subnet]:
         places = self.nat_subnets.get(route.target) if route.target is not None else None
         return [self.subnets[place] for place in places or () if place in self.subnets]

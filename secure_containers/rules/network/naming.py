@@ -59,14 +59,14 @@ def _name(resource: Resource, attribute: str, template: Template) -> str:
     if resource.type not in _ARNS:
         return f"{own}.{attribute}"
     arn, ref, named, arn_attribute = _ARNS[resource.type]
+    if attribute not in ("", arn_attribute):
+        return f"{own}.{attribute}"
     names = [value.text for value in resource.get(named) if not value.absent]
     name = names[0] if len(names) == 1 and "${" not in names[0] else own if not names else names[0]
-    form = (
-        arn if attribute == arn_attribute or not (attribute or ref) else ref if not attribute else f"{own}.{attribute}"
-    )
+    form = arn if attribute or not ref else ref
     environment = {
         "partition": partition_of(template.region) if template.region else "${AWS::Partition}",
         "region": template.region or "${AWS::Region}",
         "account": template.account or "${AWS::AccountId}",
     }
-    return form.replace("{name}", name).format(**environment) if "{" in form else form
+    return form.format(name=name, **environment)

@@ -10,6 +10,7 @@ from typing import Final
 from secure_containers.rules.intrinsics import Given, Reference, placeholders
 from secure_containers.rules.network.databases import Neighbour, file_system, is_address, neighbour
 from secure_containers.rules.network.model import Subnet
+from secure_containers.rules.network.names import answering
 from secure_containers.rules.network.naming import told
 from secure_containers.rules.network.services import BY_IAM_PREFIX, layer_bucket, service_of_host
 from secure_containers.rules.partitions import arn_parts
@@ -260,7 +261,7 @@ _RESOURCE_SERVICES: Final[Mapping[str, str]] = {
 _LOCAL_HOST: Final = re.compile(
     r"localhost|127\.|169\.254\.|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|[^.]+$|.*\.(local|internal|svc)(:|$)"
 )
-_URL: Final = re.compile(r"(?:https?|wss?)://(?:[^/@]*@)?([^/:?#]+)")
+_URL: Final = re.compile(r"(?P<scheme>https?|wss?)://(?:[^/@]*@)?(?P<host>[^/:?#]+)(?::(?P<port>[^/?#]*))?")
 
 
 def add_named(world: World, workload: Workload, value: Value) -> None:
@@ -281,8 +282,22 @@ def add_named(world: World, workload: Workload, value: Value) -> None:
                 workload.needs.append(Need(INTERNET, f"reach {service} in {region}", host=aws[0] + "." + region))
             else:
                 workload.needs.append(Need(service, "reach what its environment names"))
-        elif url and "${" not in url[1] and not _LOCAL_HOST.match(url[1]):
-            workload.needs.append(Need(INTERNET, f"reach {url[1]}", host=url[1]))
+        elif url:
+            _add_host(world, workload, each, url)
+
+
+def _add_host(world: World, workload: Workload, value: Value, url: re.Match[str]) -> None:
+    """What answers at the host of a URL: a load balancer of the network, another one, or the internet."""
+    host, port = url["host"], url["port"] or ("443" if url["scheme"] in ("https", "wss") else "80")
+    answers = answering(world, value, host, (int(port),) if port.isdecimal() else ())
+    if answers:
+        workload.neighbours += answers
+    elif "${" in host or _LOCAL_HOST.match(host):
+        return
+    elif answers is None:
+        workload.needs.append(Need(INTERNET, f"reach {host}", host=host))
+    else:
+        workload.untold.append(f"what answers to the private name {host}")
 
 
 def _add_resources(world: World, workload: Workload, value: Value) -> None:

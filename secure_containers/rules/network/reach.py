@@ -14,7 +14,7 @@ from typing import Final
 from secure_containers.rules.intrinsics import NOTHING_GIVEN, Given
 from secure_containers.rules.network.balancers import balancers
 from secure_containers.rules.network.databases import Neighbour
-from secure_containers.rules.network.exposure import entering, facing_load_balancers, leaving
+from secure_containers.rules.network.exposure import entering, leaving, led_by_balancers, public_fronts
 from secure_containers.rules.network.model import (
     EPHEMERAL,
     Endpoint,
@@ -110,6 +110,8 @@ class _Far:
     outside: bool = False
     under: Holding | None = None
     """The condition under which it is there."""
+    grouped: bool = True
+    """It has security groups, which say whom they let in."""
 
 
 @dataclass(slots=True)
@@ -132,7 +134,8 @@ class _Path:
 class _Proof:
     def __init__(self, world: World) -> None:
         self._net: Network = world.once(network)
-        self._facing = facing_load_balancers(world)
+        self._fronts = public_fronts(world)
+        self._led = world.once(led_by_balancers)
         self._refusals: dict[tuple[Endpoint, Ask, Template], list[str] | None] = {}
 
     def judge(self, workload: Workload) -> Judged:
@@ -163,7 +166,7 @@ class _Proof:
             workload,
             _united(found),
             list(leaving(self._net, workload)),
-            list(entering(self._net, workload, self._facing)),
+            list(entering(self._net, workload, self._fronts)),
             reached,
             roundabout,
         )
@@ -178,11 +181,21 @@ class _Proof:
 
     def _to_neighbours(self, workload: Workload) -> list[Finding]:
         found = []
-        for neighbour in workload.neighbours:
+        own = set(self._net.vpcs_of(workload.subnets))
+        here = {each: bool(own & set(self._net.vpcs_of(each.subnets))) for each in workload.neighbours}
+        answered = {each.host for each, is_here in here.items() if is_here and each.host}
+        for neighbour, is_here in here.items():
+            if (neighbour.host in answered and not is_here) or self._is_own(workload, neighbour):
+                continue  # the same name in another network, or its own one, which it seldom calls
             outcome = self._to_neighbour(workload, neighbour)
             if outcome is not None:
                 found.append(Finding(workload, neighbour.service, (f"reach {neighbour.resource.logical_id}",), outcome))
         return found
+
+    def _is_own(self, workload: Workload, neighbour: Neighbour) -> bool:
+        """Whether a host name leads to the workload itself, and to nobody else."""
+        led = self._led.get(neighbour.resource, [neighbour.resource])
+        return bool(neighbour.host and led) and set(led) <= set(workload.behind)
 
     def _path(self, workload: Workload, service: str, purpose: str) -> _Path:
         unseen = self._unseen_place(workload)
@@ -289,7 +302,8 @@ class _Proof:
             )
         return Obstacle(
             f"the VPC {name} has no endpoint of {service}, and no route leads to the internet",
-            f"Add {kind} of `com.amazonaws.<region>.{service}` to the VPC {name}.",
+            f"Add {kind} of `com.amazonaws.<region>.{service}` to the VPC {name}; "
+            f'`PrivateNetwork.require(workload, "{service}")` does.',
         )
 
     def _by_gateway(
@@ -358,10 +372,11 @@ class _Proof:
             return unseen
         subnets, name = self._subnets(workload), neighbour.resource.logical_id
         there = [self._net.subnets[place] for place in neighbour.subnets if place in self._net.subnets]
-        if not neighbour.groups or not neighbour.ports:
-            return Unseen(f"the {'ports' if neighbour.groups else 'security groups'} of {name}")
+        unseen_groups = neighbour.grouped and not neighbour.groups
+        if unseen_groups or not neighbour.ports:
+            return Unseen(f"the {'security groups' if unseen_groups else 'ports'} of {name}")
         under = (neighbour.resource.template, neighbour.resource.given)
-        far = _Far(neighbour.groups, there, subnets[0].vpc, under=under)
+        far = _Far(neighbour.groups, there, subnets[0].vpc, under=under, grouped=neighbour.grouped)
         for port in neighbour.ports:
             outcome = self._connect(workload, subnets, far, port, name)
             if outcome is not None:
@@ -375,9 +390,9 @@ class _Proof:
             return _narrowed(
                 out,
                 f"its security group lets nothing out to {what} on port {port}",
-                f"Allow egress on TCP {port} to the security group of {what}.",
+                f"Allow egress on TCP {port} to the {'security group' if far.grouped else 'subnets'} of {what}.",
             )
-        inwards = self._admits(workload, subnets, port, far)
+        inwards = self._admits(workload, subnets, port, far) if far.grouped else None
         if inwards is not None:
             return _narrowed(
                 inwards,

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from secure_containers.rules.app_runner_model import INSTANCE_ROLE, SERVICE, configurations
 from secure_containers.rules.batch_model import tasks
-from secure_containers.rules.ecs_model import CAPACITY_PROVIDER
+from secure_containers.rules.ecs_model import CAPACITY_PROVIDER, CLUSTER, TASK_DEFINITION
 from secure_containers.rules.event_model import functions, sources
-from secure_containers.rules.host_checks import GROUP, container_groups, groups_behind, hosts_of, launches, set_up
-from secure_containers.rules.intrinsics import NOTHING_GIVEN, Given
+from secure_containers.rules.host_checks import (
+    GROUP,
+    container_groups,
+    groups_behind,
+    hosts_of,
+    launches,
+    set_up,
+    set_up_by,
+)
+from secure_containers.rules.intrinsics import NOTHING_GIVEN, Given, placeholders
 from secure_containers.rules.network.exposure import targets_of
 from secure_containers.rules.network.model import EXPRESS, Network, Way, network
 from secure_containers.rules.network.needs import (
@@ -30,7 +40,7 @@ from secure_containers.rules.network.needs import (
     uses_fips,
 )
 from secure_containers.rules.network.services import HOST_SERVICES
-from secure_containers.rules.task_model import called, items
+from secure_containers.rules.task_model import called, items, referred
 from secure_containers.rules.template import Place, Resource, Template, Value, World, is_true
 
 
@@ -38,10 +48,9 @@ def workloads(world: World) -> list[Workload]:
     """Every service, task, group of instances under them, Batch compute environment and function in a VPC."""
     roles = world.once(Roles)
     return [
-        *_services(world, roles),
+        *_tasks(world, roles),
         *_express_services(world, roles),
         *_app_runner_services(world, roles),
-        *_scheduled_tasks(world, roles),
         *_instances(world, roles),
         *_compute_environments(world, roles),
         *_functions(world, roles),
@@ -52,7 +61,7 @@ def unplaced_tasks(world: World) -> list[Resource]:
     """Fargate task definitions that nothing in these templates runs."""
     placed = {place for service in world.of_type(*SERVICE_TYPES) for place in world.places(service, "TaskDefinition")}
     placed |= {place for service in world.of_type(EXPRESS) for place in world.places(service, _TASK)}
-    placed |= {place for _, parameters in _targets(world) for place in world.places(parameters, _TASK)}
+    placed |= {place for _, _, parameters in _targets(world) for place in world.places(parameters, _TASK)}
     return [
         definition
         for definition in world.of_type("AWS::ECS::TaskDefinition")
@@ -65,20 +74,109 @@ _TASK: Final = "TaskDefinitionArn"
 _FUNCTION_TYPES: Final = ("AWS::Lambda::Function", "AWS::Serverless::Function")
 
 
-def _services(world: World, roles: Roles) -> Iterator[Workload]:
-    for service in world.of_type(*SERVICE_TYPES):
-        definitions = _definitions(world, service, "TaskDefinition")
-        for configuration in service.get("NetworkConfiguration", "AwsvpcConfiguration"):
-            workload = _placed(world, service, "the service", configuration)
-            workload.behind = [place for entry in entries_of(service) for place in fronts_of(world, entry)]
-            strategies = service.get("CapacityProviderStrategy")
-            fargate = _runs_on_fargate(service.get("LaunchType"), strategies, definitions)
-            if any(is_true(value.data) for value in service.get("EnableExecuteCommand")):
-                asked = ask(service.template, _EXEC)
-                workload.needs.append(Need("ssmmessages", "open ECS Exec sessions", (asked,)))
-            if fargate and any(is_true(value.data) for value in service.get("ServiceConnectConfiguration", "Enabled")):
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """How a service, a rule or a schedule runs tasks."""
+
+    resource: Resource
+    settings: Resource | Value
+    """Where it says so."""
+    definitions: list[Resource]
+    fargate: bool
+    hosts: list[Resource]
+    """The groups of instances, and the providers that manage their own, on which the tasks run."""
+    sessions: list[Need]
+    """What sessions of ECS Exec take."""
+
+
+def _runs(world: World) -> list[_Run]:
+    services = [
+        _run(world, service, service, _definitions(world, service, "TaskDefinition"), service.get("Cluster"))
+        for service in world.of_type(*SERVICE_TYPES)
+        if not _is_placed_elsewhere(service)
+    ]
+    return services + [
+        _run(world, resource, parameters, _definitions(world, parameters, _TASK), target.get("Arn"))
+        for resource, target, parameters in _targets(world)
+    ]
+
+
+def _run(
+    world: World, resource: Resource, settings: Resource | Value, definitions: list[Resource], clusters: list[Value]
+) -> _Run:
+    launch, strategies = settings.get("LaunchType"), settings.get("CapacityProviderStrategy")
+    named = [each for value in clusters for each in called(value, CLUSTER, "ClusterName")]
+    if not any(value.data for value in (*launch, *strategies)):
+        defaults = world.once(_default_strategies)
+        strategies = [strategy for cluster in named for strategy in defaults.get(cluster, ())]
+    fargate = _runs_on_fargate(launch, strategies, definitions)
+    hosts = _hosts_in(strategies)
+    if not fargate and not any(value.data for value in strategies):
+        hosts = [group for cluster in named for group in world.once(_joined).get(cluster, ())]
+    sessions = any(is_true(value.data) for value in settings.get("EnableExecuteCommand"))
+    need = Need("ssmmessages", "open ECS Exec sessions", (ask(resource.template, _EXEC),))
+    return _Run(resource, settings, definitions, fargate, hosts, [need] if sessions else [])
+
+
+_JOINED: Final = re.compile(r"""(?:\bECS_CLUSTER=|^cluster *= *|-Cluster +)["']?([\w${}:.-]+)""", re.MULTILINE)
+
+
+def _joined(world: World) -> Mapping[Resource, list[Resource]]:
+    """The groups whose instances join each cluster, as their user data say."""
+    found: dict[Resource, list[Resource]] = {}
+    for group in world.once(container_groups):
+        hosts = {each for launch in launches(group) for each in hosts_of(launch)}
+        for data in (data for each in hosts for data in set_up(each, "UserData")):
+            for name in _JOINED.findall(set_up_by(data)):
+                for cluster in _clusters(data, name):
+                    found.setdefault(cluster, []).append(group)
+    return found
+
+
+def _clusters(data: Value, name: str) -> Iterator[Resource]:
+    """The clusters that a text of user data means."""
+    referring = [each for placeholder in placeholders(name) for each in referred(data, placeholder)]
+    for cluster in data.resource.template.world.of_type(CLUSTER):
+        if cluster in referring or any(own.text == name for own in cluster.get("ClusterName")):
+            yield cluster
+
+
+def _default_strategies(world: World) -> Mapping[Resource, list[Value]]:
+    """What clusters take for services and tasks that name neither a launch type nor a strategy."""
+    name = "DefaultCapacityProviderStrategy"
+    found = {cluster: [value for value in cluster.get(name) if value.data] for cluster in world.of_type(CLUSTER)}
+    for association in world.of_type("AWS::ECS::ClusterCapacityProviderAssociations"):
+        for value in association.get("Cluster"):
+            for cluster in called(value, CLUSTER, "ClusterName"):
+                found[cluster] += association.get(name)
+    return found
+
+
+def _is_placed_elsewhere(service: Resource) -> bool:
+    """Whether its tasks run on machines outside of AWS, or where its task sets say."""
+    if all(launch.text == "EXTERNAL" for launch in service.get("LaunchType")):
+        return True
+    by_task_sets = all(each.text == "EXTERNAL" for each in service.get("DeploymentController", "Type"))
+    return by_task_sets and all(value.absent for value in service.get("TaskDefinition"))
+
+
+def _tasks(world: World, roles: Roles) -> Iterator[Workload]:
+    """Services, and the tasks that rules and schedules start."""
+    for run in world.once(_runs):
+        is_service = run.resource.type in SERVICE_TYPES
+        for configuration in awsvpc(run.settings):
+            if configuration.absent and not is_service:
+                continue
+            workload = _placed(world, run.resource, "the service" if is_service else "the task of", configuration)
+            workload.behind = [place for entry in entries_of(run.resource) for place in fronts_of(world, entry)]
+            registries = items(run.settings, "ServiceRegistries")
+            workload.behind += [place for each in registries for place in world.places(each, "RegistryArn")]
+            if not configuration.absent:  # otherwise sessions leave by the instances
+                workload.needs += run.sessions
+            connected = run.settings.get("ServiceConnectConfiguration", "Enabled")
+            if run.fargate and any(is_true(value.data) for value in connected):
                 workload.needs.append(Need("ecs-agent", "configure Service Connect"))
-            _add_tasks(world, roles, workload, definitions, fargate=fargate, hosted=bool(_hosts_in(strategies)))
+            _add_tasks(world, roles, workload, run)
             yield workload
 
 
@@ -135,7 +233,8 @@ def _add_express_task(world: World, roles: Roles, workload: Workload, definition
     service = workload.resource
     for container in service.get("PrimaryContainer"):
         if container.absent:
-            _add_tasks(world, roles, workload, definitions, fargate=True, hosted=False)
+            run = _Run(service, service, definitions, fargate=True, hosts=[], sessions=[])
+            _add_tasks(world, roles, workload, run)
             continue
         add_container(world, workload, container)
         # Without a group of its own ECS makes one.
@@ -186,69 +285,59 @@ def _runs_on_fargate(launch: list[Value], strategies: list[Value], definitions: 
         for item in strategy.items()
         for provider in item.get("CapacityProvider") + item.get("capacityProvider")
     ]
-    return any("FARGATE" in each for each in named) or (not named and any(map(_is_fargate, definitions)))
+    return any(each.startswith("FARGATE") for each in named) or (not named and any(map(_is_fargate, definitions)))
 
 
 def _hosts_in(strategies: list[Value]) -> list[Resource]:
-    """The groups of instances that capacity provider strategies name."""
+    """The hosts of the capacity providers that strategies name."""
     return [
-        group
+        hosts
         for strategy in strategies
         for item in strategy.items()
         for name in item.get("CapacityProvider") + item.get("capacityProvider")
         for provider in called(name, CAPACITY_PROVIDER, "Name")
-        for group in groups_behind(provider)
+        for hosts in groups_behind(provider) or ([provider] if _own_networks(provider) else [])
     ]
 
 
-def _add_tasks(
-    world: World, roles: Roles, workload: Workload, definitions: list[Resource], *, fargate: bool, hosted: bool
-) -> None:
+def _own_networks(provider: Resource) -> list[Value]:
+    """Where Amazon ECS places the instances that it manages for a capacity provider."""
+    found = provider.get("ManagedInstancesProvider", "InstanceLaunchTemplate", "NetworkConfiguration")
+    return [each for each in found if not each.absent]
+
+
+def _add_tasks(world: World, roles: Roles, workload: Workload, run: _Run) -> None:
     """What tasks need by their own network; on instances these pull the image, read the secrets and write the logs."""
-    if not fargate and not hosted:
+    if not run.fargate and not run.hosts:
         workload.untold.append("the instances that it runs on, which pull its image and write its logs")
-    if not definitions:
+    if not run.definitions:
         workload.untold.append("its task definition")
-    for definition in definitions:
-        if fargate:
+    for definition in run.definitions:
+        if run.fargate:
             _add_start(world, workload, definition)
-        if fargate or _has_own_network(definition):
+        if run.fargate or _has_own_network(definition):
             _add_task(world, roles, workload, definition)
 
 
-def _scheduled_tasks(world: World, roles: Roles) -> Iterator[Workload]:
-    for resource, parameters in _targets(world):
-        definitions = _definitions(world, parameters, _TASK)
-        fargate = _runs_on_fargate(
-            parameters.get("LaunchType"), parameters.get("CapacityProviderStrategy"), definitions
-        )
-        hosted = bool(_hosts_in(parameters.get("CapacityProviderStrategy")))
-        for configuration in _awsvpc(parameters):
-            workload = _placed(world, resource, "the task of", configuration)
-            _add_tasks(world, roles, workload, definitions, fargate=fargate, hosted=hosted)
-            yield workload
-
-
-def _targets(world: World) -> Iterator[tuple[Resource, Value]]:
-    """Rules and schedules that run tasks, and how."""
-    for rule in world.of_type("AWS::Events::Rule"):
-        for targets in rule.get("Targets"):
-            for target in targets.items():
-                for parameters in target.get("EcsParameters"):
-                    if not parameters.absent:
-                        yield rule, parameters
-    for schedule in world.of_type("AWS::Scheduler::Schedule"):
-        for parameters in schedule.get("Target", "EcsParameters"):
+def _targets(world: World) -> Iterator[tuple[Resource, Value, Value]]:
+    """Rules and schedules that run tasks, where, and how."""
+    found = [(rule, target) for rule in world.of_type("AWS::Events::Rule") for target in items(rule, "Targets")]
+    found += [
+        (schedule, target)
+        for schedule in world.of_type("AWS::Scheduler::Schedule")
+        for target in schedule.get("Target")
+    ]
+    for resource, target in found:
+        for parameters in target.get("EcsParameters"):
             if not parameters.absent:
-                yield schedule, parameters
+                yield resource, target, parameters
 
 
-def _awsvpc(parameters: Value) -> Iterator[Value]:
-    """The network configuration, which the two services spell differently."""
-    for name in ("AwsVpcConfiguration", "AwsvpcConfiguration"):
-        for configuration in parameters.get("NetworkConfiguration", name):
-            if not configuration.absent:
-                yield configuration
+def awsvpc(settings: Resource | Value) -> Iterator[Value]:
+    """The network configuration, absent where there is none: services and schedules spell it unlike sets and rules."""
+    for place in settings.get("NetworkConfiguration"):
+        other = isinstance(place.data, dict) and "AwsVpcConfiguration" in place.data
+        yield from place.get("AwsVpcConfiguration" if other else "AwsvpcConfiguration")
 
 
 def _placed(world: World, resource: Resource, kind: str, configuration: Value) -> Workload:
@@ -409,32 +498,41 @@ def _open_urls(world: World) -> Mapping[Place, list[str]]:
 
 
 def _instances(world: World, roles: Roles) -> Iterator[Workload]:
-    """The instances of capacity providers, which join a cluster and start the tasks that name them."""
-    started: dict[Resource, list[Resource]] = {}
-    for strategies, definitions in _strategies(world):
-        for group in _hosts_in(strategies):
-            started.setdefault(group, []).extend(definitions)
+    """The instances that join clusters, and start the tasks that run there."""
+    started: dict[Resource, list[_Run]] = {}
+    for run in world.once(_runs):
+        for hosts in dict.fromkeys(run.hosts):
+            started.setdefault(hosts, []).append(run)
+    for workload in (*_groups_of_instances(world), *_managed_instances(world)):
+        runs = started.get(workload.resource, [])
+        workload.needs += [Need(service, "join their cluster") for service in HOST_SERVICES]
+        for definition in dict.fromkeys(each for run in runs for each in run.definitions):
+            _add_start(world, workload, definition)
+            if not _has_own_network(definition):
+                _add_task(world, roles, workload, definition)
+        for run in runs:
+            if not all(map(_has_own_network, run.definitions)):
+                workload.needs += run.sessions
+        yield workload
+
+
+def _groups_of_instances(world: World) -> Iterator[Workload]:
     for group in world.of_type(GROUP):
         if group in world.once(container_groups):
-            workload = _instances_of(world, group)
-            workload.needs += [Need(service, "join their cluster") for service in HOST_SERVICES]
-            for definition in dict.fromkeys(started.get(group, ())):
-                _add_start(world, workload, definition)
-                if not _has_own_network(definition):
-                    _add_task(world, roles, workload, definition)
+            yield _instances_of(world, group)
+
+
+def _managed_instances(world: World) -> Iterator[Workload]:
+    for provider in world.of_type(CAPACITY_PROVIDER):
+        for configuration in _own_networks(provider):
+            workload = _placed(world, provider, "the instances of", configuration)
+            workload.addressed_by_subnet = True
             yield workload
 
 
-def _strategies(world: World) -> Iterator[tuple[list[Value], list[Resource]]]:
-    """By which capacity provider strategies tasks are started, and which."""
-    for service in world.of_type(*SERVICE_TYPES):
-        yield service.get("CapacityProviderStrategy"), _definitions(world, service, "TaskDefinition")
-    for _, parameters in _targets(world):
-        yield parameters.get("CapacityProviderStrategy"), _definitions(world, parameters, _TASK)
-
-
 def _definitions(world: World, bearer: Resource | Value, name: str) -> list[Resource]:
-    return [place for place in world.places(bearer, name) if isinstance(place, Resource)]
+    places = world.places(bearer, name)
+    return [place for place in places if isinstance(place, Resource) and place.type == TASK_DEFINITION]
 
 
 def _instances_of(world: World, group: Resource) -> Workload:

@@ -8,7 +8,7 @@ EXPECTED = {
     "OrdersKey": KEY,
     "OrdersTaskDefinition": TASK,
     "OrdersTaskLogs": LOGS,
-    "OrdersTaskService": {
+    "OrdersTaskExpressService": {
         "HealthCheckPath": "/health",
         "ScalingTarget": {"MaxTaskCount": 10, "MinTaskCount": 2},
     },

@@ -283,9 +283,7 @@ def a_service_on_instances_that_calls_in_vain() -> Resources:
 
 @case("SC-NET-01[sqs]", on="Hosts", says=(HOSTS, "call sqs, as its role may"))
 def tasks_in_the_network_of_their_instances_that_call_in_vain() -> Resources:
-    found = instances()
-    del props(found, "Task")["NetworkMode"]
-    del props(found, "Service")["NetworkConfiguration"]
+    found = bridged(instances())
     without_endpoints(found, "Sqs")
     return found
 
@@ -1613,6 +1611,170 @@ def mount_target_closed() -> Resources:
         {"Name": "data", "EFSVolumeConfiguration": {"FilesystemId": ref("FileSystem"), "TransitEncryption": "ENABLED"}}
     ]
     return found
+
+
+@case("SC-NET-02", says=(SERVICE, "not visible here: its task definition"))
+def a_task_definition_of_a_nested_stack() -> Resources:
+    found = only("Service")
+    del found["Task"]
+    found["Tasks"] = resource("CloudFormation::Stack", TemplateURL="tasks.yaml")
+    props(found, "Service")["TaskDefinition"] = att("Tasks", "Outputs.Task")
+    return found
+
+
+@case("SC-NET-02", says=(SERVICE, "not visible here: its task definition"))
+def a_task_definition_that_is_none() -> Resources:
+    found = only("Service")
+    del found["Task"]
+    found["Name"] = resource("SSM::Parameter", Type="String", Value="work:3")
+    props(found, "Service")["TaskDefinition"] = att("Name", "Value")
+    return found
+
+
+@case("SC-NET-02", says=("whom the security group", "${Groups.Endpoints} lets in"))
+def two_groups_of_one_custom_resource() -> Resources:
+    found = only("Service")
+    found["Groups"] = {"Type": "Custom::Groups", "Properties": {"ServiceToken": "arn"}}
+    for name in INTERFACES:
+        props(found, name)["SecurityGroupIds"] = [att("Groups", "Endpoints")]
+    props(found, "OutToEndpoints")["DestinationSecurityGroupId"] = att("Groups", "Endpoints")
+    return found
+
+
+@case("SC-NET-01[logs]", on="Set", says=("the service Set", "write its logs", "no endpoint of logs"))
+def no_logs_endpoint_for_a_task_set() -> Resources:
+    found = task_set()
+    without_endpoints(found, "Logs")
+    return found
+
+
+@case("SC-NET-01[Set]", on="Balancer", says=("the load balancer Balancer cannot reach Set", "does not let it in"))
+def a_task_set_that_does_not_let_its_load_balancer_in() -> Resources:
+    found = balanced("application") | task_set()
+    props(found, "Balancer").update(Scheme="internal", Subnets=[ref("SubnetA")])
+    props(found, "Balancer")["SecurityGroups"] = [att("WorkloadGroup", "GroupId")]
+    let_out(found, CidrIp="10.0.0.0/16")
+    entry = {"TargetGroupArn": ref("Targets"), "ContainerName": "work", "ContainerPort": 443}
+    props(found, "Set")["LoadBalancers"] = [entry]
+    return found
+
+
+@case("SC-NET-01[ecs-agent]", on="Provider", says=("the instances of Provider", "join their cluster"))
+def managed_instances_without_ecs_agent() -> Resources:
+    found = managed_instances()
+    without_endpoints(found, "EcsAgent")
+    return found
+
+
+@case("SC-NET-01[ecr.api]", on="Provider", says=("the instances of Provider", "pull its image"))
+def managed_instances_that_pull_nothing() -> Resources:
+    found = managed_instances()
+    without_endpoints(found, "EcrApi")
+    return found
+
+
+@case("SC-NET-03", "SC-NET-04", on="Provider", says=("the instances of Provider",))
+def managed_instances_in_public_subnets() -> Resources:
+    found = managed_instances()
+    make_public(found)
+    for zone in ZONES:
+        props(found, f"Subnet{zone}")["MapPublicIpOnLaunch"] = True
+    props(found, "HostGroup")["SecurityGroupEgress"].append(tcp(CidrIp="0.0.0.0/0"))
+    props(found, "HostGroup")["SecurityGroupIngress"] = [tcp(22, CidrIp="0.0.0.0/0")]
+    return found
+
+
+@case("SC-NET-01[logs]", says=(SERVICE, "write its logs"))
+def a_service_on_fargate_by_the_default_of_its_cluster() -> Resources:
+    found = by_default(only("Service"), "FARGATE_SPOT")
+    del props(found, "Service")["LaunchType"], props(found, "Task")["RequiresCompatibilities"]
+    without_endpoints(found, "Logs")
+    return found
+
+
+@case("SC-NET-01[ssmmessages]", on="Hosts", says=(HOSTS, "open ECS Exec sessions"))
+def sessions_in_the_network_of_instances() -> Resources:
+    found = bridged(instances())
+    props(found, "Service")["EnableExecuteCommand"] = True
+    return found
+
+
+@case("SC-NET-01[ssmmessages]", on="Nightly", says=(NIGHTLY, "open ECS Exec sessions"))
+def sessions_in_a_scheduled_task() -> Resources:
+    found = only("Nightly")
+    props(found, "Nightly")["Targets"][0]["EcsParameters"]["EnableExecuteCommand"] = True
+    return found
+
+
+def task_set() -> Resources:
+    """The service of the sound network, with its task in a set of its own."""
+    found = only("Service")
+    service = props(found, "Service")
+    configuration = service["NetworkConfiguration"]["AwsvpcConfiguration"]
+    found["Set"] = resource(
+        "ECS::TaskSet",
+        Cluster=ref("Cluster"),
+        Service=att("Service", "Name"),
+        LaunchType=service.pop("LaunchType"),
+        TaskDefinition=service.pop("TaskDefinition"),
+        NetworkConfiguration={"AwsVpcConfiguration": configuration},
+    )
+    service["DeploymentController"] = {"Type": "EXTERNAL"}
+    del service["NetworkConfiguration"]
+    return found
+
+
+def managed_instances() -> Resources:
+    """A service on instances that Amazon ECS manages."""
+    found = instances()
+    del found["Hosts"], found["Launch"]
+    props(found, "Task")["RequiresCompatibilities"] = ["MANAGED_INSTANCES"]
+    placement = {"Subnets": [ref("SubnetA")], "SecurityGroups": [att("HostGroup", "GroupId")]}
+    template = {"Ec2InstanceProfileArn": "arn", "NetworkConfiguration": placement}
+    managed = {"InfrastructureRoleArn": "arn", "InstanceLaunchTemplate": template}
+    found["Provider"]["Properties"] = {"ClusterName": ref("Cluster"), "ManagedInstancesProvider": managed}
+    return found
+
+
+def joined(cluster: Any = None, setting: str = "echo ECS_CLUSTER=%s >> /etc/ecs/ecs.config") -> Resources:
+    """A service on instances that join the cluster by themselves."""
+    found = bridged(instances())
+    del found["Provider"], props(found, "Service")["CapacityProviderStrategy"]
+    props(found, "Service")["LaunchType"] = "EC2"
+    data = join(setting.partition("%s")[0], cluster or ref("Cluster"), setting.partition("%s")[2])
+    props(found, "Launch")["LaunchTemplateData"]["UserData"] = {"Fn::Base64": data}
+    return found
+
+
+@case("SC-NET-01[ecr.api]", on="Hosts", says=(HOSTS, "pull its image", "no endpoint of ecr.api"))
+def instances_of_no_provider_that_pull_nothing() -> Resources:
+    found = joined()
+    without_endpoints(found, "EcrApi")
+    return found
+
+
+@case("SC-NET-02", says=(SERVICE, "not visible here: the instances that it runs on"))
+def instances_that_join_another_cluster() -> Resources:
+    return joined(ref("Other")) | {"Other": resource("ECS::Cluster", ClusterName="other")}
+
+
+def by_default(resources: Resources, provider: Any) -> Resources:
+    """With the service on what its cluster takes by default."""
+    props(resources, "Service").pop("CapacityProviderStrategy", None)
+    resources["Defaults"] = resource(
+        "ECS::ClusterCapacityProviderAssociations",
+        Cluster=ref("Cluster"),
+        CapacityProviders=[provider],
+        DefaultCapacityProviderStrategy=[{"CapacityProvider": provider, "Weight": 1}],
+    )
+    return resources
+
+
+def bridged(resources: Resources) -> Resources:
+    """With the service's tasks in the network of their instances."""
+    del props(resources, "Task")["NetworkMode"]
+    del props(resources, "Service")["NetworkConfiguration"]
+    return resources
 
 
 @case("SC-NET-02", says=(SERVICE, "not visible here: the instances that it runs on"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -245,6 +246,262 @@ def test_a_load_balancer_of_another_stack() -> None:
     workload = template(imported(service), stack="workload")
     assert BLOCKED in found(network, workload)
     assert not [each for each in found(network) if each.endswith("Balancer")]
+
+
+# Ways in for everybody, past the load balancer's scheme
+
+OPENED = "SC-NET-04 Service"
+
+
+def with_http_api(resources: Resources, uri: Any, **route: Any) -> Resources:
+    resources["Link"] = resource("ApiGatewayV2::VpcLink", SubnetIds=SUBNETS)
+    resources["Api"] = resource("ApiGatewayV2::Api", ProtocolType="HTTP")
+    resources["Integration"] = resource(
+        "ApiGatewayV2::Integration",
+        ApiId=ref("Api"),
+        ConnectionType="VPC_LINK",
+        ConnectionId=ref("Link"),
+        IntegrationUri=uri,
+    )
+    resources["Route"] = resource(
+        "ApiGatewayV2::Route", ApiId=ref("Api"), Target=join("integrations/", ref("Integration")), **route
+    )
+    return resources
+
+
+@pytest.mark.parametrize("route", [{}, {"AuthorizationType": "NONE"}])
+def test_an_http_api_that_asks_nobody_who_calls(route: dict[str, str]) -> None:
+    resources = with_http_api(balanced(), ref("Listener"), **route)
+    assert found(template(resources)) == {OPENED}
+    assert "the open route Route of an API leads to it" in message(OPENED, template(resources))
+
+
+def test_an_http_api_and_a_registry() -> None:
+    resources = with_http_api(only("Service"), att("Registry"))
+    resources["Registry"] = resource("ServiceDiscovery::Service", Name="orders")
+    assert found(template(resources)) == set(), "the service is not in that registry"
+    props(resources, "Service")["ServiceRegistries"] = [{"RegistryArn": att("Registry")}]
+    assert found(template(resources)) == {OPENED}
+
+
+@pytest.mark.parametrize("kind", ["AWS_IAM", "JWT", "CUSTOM", ref("Free")])
+def test_an_http_api_that_asks(kind: Any) -> None:
+    assert found(template(with_http_api(balanced(), ref("Listener"), AuthorizationType=kind))) == set()
+
+
+def with_rest_api(method: dict[str, Any] | None = None, **api: Any) -> Resources:
+    resources = balanced()
+    resources["Link"] = resource("ApiGateway::VpcLink", TargetArns=[ref("Balancer")])
+    resources["Api"] = resource("ApiGateway::RestApi", **api)
+    resources["Get"] = resource(
+        "ApiGateway::Method",
+        **{
+            "RestApiId": ref("Api"),
+            "HttpMethod": "GET",
+            "AuthorizationType": "NONE",
+            "Integration": {"Type": "HTTP_PROXY", "ConnectionType": "VPC_LINK", "ConnectionId": ref("Link")},
+            **(method or {}),
+        },
+    )
+    return resources
+
+
+def test_a_rest_api_that_asks_nobody_who_calls() -> None:
+    assert found(template(with_rest_api())) == {OPENED}
+    assert "the open method Get of an API leads to it" in message(OPENED, template(with_rest_api()))
+
+
+@pytest.mark.parametrize(
+    "resources",
+    [
+        with_rest_api({"AuthorizationType": "COGNITO_USER_POOLS"}),
+        with_rest_api({"ApiKeyRequired": True}),
+        with_rest_api({"RestApiId": "0a1b2c3d4e"}),
+        with_rest_api({"Integration": {"Type": "MOCK"}}),
+        with_rest_api(EndpointConfiguration={"Types": ["PRIVATE"]}),
+        with_rest_api(Policy={"Statement": []}),
+    ],
+)
+def test_a_rest_api_that_asks(resources: Resources) -> None:
+    assert found(template(resources)) == set()
+
+
+def test_a_distribution_in_front_of_an_internal_load_balancer() -> None:
+    resources = balanced()
+    origin = {"Arn": ref("Balancer"), "Name": "web", "OriginProtocolPolicy": "https-only"}
+    resources["Origin"] = resource("CloudFront::VpcOrigin", VpcOriginEndpointConfig=origin)
+    assert found(template(resources)) == {OPENED}
+    assert "CloudFront leads to it by Origin" in message(OPENED, template(resources))
+
+
+# Private names
+
+HOST = "orders.example.com"
+CALLER = "SC-NET-01[Balancer] Function"
+BY_ALIAS = resource(
+    "Route53::RecordSet", Name=f"{HOST}.", Type="A", AliasTarget={"DNSName": att("Balancer", "DNSName")}
+)
+BY_ALIAS_OF_THE_CDK = resource(
+    "Route53::RecordSet",
+    Name="Orders.example.com",
+    AliasTarget={"DNSName": join("dualstack.", att("Balancer", "DNSName"))},
+)
+BY_VALUE = resource("Route53::RecordSet", Name=HOST, Type="CNAME", ResourceRecords=[att("Balancer", "DNSName")])
+BY_GROUP = resource("Route53::RecordSetGroup", RecordSets=[BY_VALUE["Properties"]])
+BY_WILDCARD = resource("Route53::RecordSet", Name="*.example.com", ResourceRecords=[att("Balancer", "DNSName")])
+
+
+def rule(listener: Any = None, **condition: Any) -> dict[str, Any]:
+    condition = condition or {"HostHeaderConfig": {"Values": ["else.example.com", HOST]}}
+    return resource(
+        "ElasticLoadBalancingV2::ListenerRule",
+        ListenerArn=listener or ref("Listener"),
+        Conditions=[{"Field": "path-pattern", "Values": ["/"]}, {"Field": "host-header"} | condition],
+        Actions=[{"Type": "forward", "TargetGroupArn": ref("Targets")}],
+    )
+
+
+def calling(url: Any = f"https://{HOST}/v1", *, port: int = 443, **names: dict[str, Any]) -> Resources:
+    """A function that calls the service behind the load balancer by a URL, and is let there."""
+    resources = only("Function") | balanced()
+    props(resources, "Function")["Environment"]["Variables"]["ORDERS"] = url
+    props(resources, "WorkloadGroup")["SecurityGroupEgress"].append(
+        tcp(port, DestinationSecurityGroupId=att("BalancerGroup", "GroupId"))
+    )
+    props(resources, "BalancerGroup")["SecurityGroupIngress"] = [
+        tcp(port, SourceSecurityGroupId=att("WorkloadGroup", "GroupId"))
+    ]
+    return resources | names
+
+
+WAYS_TO_NAME = [
+    calling(Name=BY_ALIAS),
+    calling(Name=BY_ALIAS_OF_THE_CDK),
+    calling(Name=BY_VALUE),
+    calling(Name=BY_GROUP),
+    calling(Name=BY_WILDCARD),
+    calling(Name=rule()),
+    calling(Name=rule(Values=[HOST])),
+    calling(Name=rule(HostHeaderConfig={"Values": ["*.example.com"]})),
+    calling(f"http://{HOST}", port=80, Name=BY_ALIAS),
+    calling(f"wss://{HOST}:8443", port=8443, Name=BY_ALIAS),
+    calling(join("https://", att("Balancer", "DNSName"))),
+    calling(
+        sub("https://${Free}"), Name=resource("Route53::RecordSet", **BY_VALUE["Properties"] | {"Name": ref("Free")})
+    ),
+    calling("https://orders.prod.internal", Name=rule(Values=["orders.prod.internal"])),
+]
+
+
+@pytest.mark.parametrize("resources", WAYS_TO_NAME)
+def test_a_private_name_is_no_need_of_the_internet(resources: Resources) -> None:
+    findings = judge(template(resources))
+    assert not findings, told(findings)
+
+
+@pytest.mark.parametrize("resources", WAYS_TO_NAME)
+@pytest.mark.parametrize("side", ["out", "in"])
+def test_nothing_lets_the_caller_through(resources: Resources, side: str) -> None:
+    resources = deepcopy(resources)
+    if side == "out":
+        props(resources, "WorkloadGroup")["SecurityGroupEgress"].pop()
+    else:
+        props(resources, "BalancerGroup")["SecurityGroupIngress"] = [tcp(22, CidrIp="10.0.0.0/16")]
+    assert found(template(resources)) == {CALLER}
+    words = "lets nothing out to Balancer on port" if side == "out" else "does not let it in on port"
+    assert words in message(CALLER, template(resources))
+
+
+def test_the_port_of_the_url_decides() -> None:
+    resources = calling(f"https://{HOST}:8443", Name=BY_ALIAS)
+    assert "on port 8443" in message(CALLER, template(resources))
+
+
+@pytest.mark.parametrize("port", ["²", ref("Free")])
+def test_a_port_of_the_url_that_is_not_told(port: Any) -> None:
+    resources = calling(join(f"https://{HOST}:", port), Name=BY_ALIAS)
+    assert "the ports of Balancer" in message("SC-NET-02 Function", template(resources))
+
+
+def test_a_record_of_another_stack() -> None:
+    resources = calling()
+    outputs = {"Dns": {"Value": att("Balancer", "DNSName"), "Export": {"Name": "dns"}}}
+    record = resource("Route53::RecordSet", Name=HOST, ResourceRecords=[{"Fn::ImportValue": "dns"}])
+    alias = {"DNSName": join("dualstack.", {"Fn::ImportValue": "dns"})}
+    for name in (record, resource("Route53::RecordSet", Name=HOST, AliasTarget=alias)):
+        names = template({"Name": name}, stack="names")
+        assert found(template(resources, stack="network", Outputs=outputs), names) == set()
+        props(resources, "BalancerGroup")["SecurityGroupIngress"] = []
+        assert found(template(resources, stack="network", Outputs=outputs), names) == {CALLER}
+        resources = calling()
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_network_load_balancer_without_groups(closed: bool) -> None:
+    resources = calling(Name=BY_ALIAS)
+    del props(resources, "Balancer")["SecurityGroups"]
+    props(resources, "Balancer")["Type"] = "network"
+    props(resources, "WorkloadGroup")["SecurityGroupIngress"] = [tcp(PORT, CidrIp="10.0.0.0/16")]
+    props(resources, "WorkloadGroup")["SecurityGroupEgress"][-1] = tcp(80 if closed else 443, CidrIp="10.0.0.0/16")
+    assert found(template(resources)) == ({CALLER} if closed else set())
+
+
+def test_a_service_that_knows_its_own_name() -> None:
+    resources = balanced() | {"Name": BY_ALIAS}
+    variables = [{"Name": "OWN_URL", "Value": f"https://{HOST}"}]
+    props(resources, "Task")["ContainerDefinitions"][0]["Environment"] = variables
+    assert found(template(resources)) == set()
+    resources["Others"] = resource("ElasticLoadBalancingV2::TargetGroup", VpcId=ref("Vpc"), TargetType="ip")
+    resources["Rule"] = rule(Values=["else.example.com"])
+    props(resources, "Rule")["Actions"] = [{"Type": "forward", "TargetGroupArn": ref("Others")}]
+    assert found(template(resources)) == {"SC-NET-01[Balancer] Service"}, "others answer there as well"
+
+
+def test_the_same_name_in_another_network() -> None:
+    """As where the stacks of two environments are judged together."""
+    one, other = (template(calling(Name=BY_ALIAS), stack=stack) for stack in ("dev", "prod"))
+    assert found(one, other) == set()
+
+
+def test_a_job_calls_it() -> None:
+    resources = calling(Name=BY_ALIAS) | {name: sound()[name] for name in ("Jobs", "Job", "JobRole")}
+    variables = [{"Name": "ORDERS", "Value": f"https://{HOST}:9443"}]
+    props(resources, "Job")["ContainerProperties"]["Environment"] = variables
+    assert found(template(resources)) == {"SC-NET-01[Balancer] Jobs"}
+
+
+ZONE = resource("Route53::HostedZone", Name="example.com.", VPCs=[{"VPCId": ref("Vpc"), "VPCRegion": REGION}])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ZONE,
+        resource("ServiceDiscovery::PrivateDnsNamespace", Name="example.com", Vpc=ref("Vpc")),
+        resource("Route53::RecordSet", Name=HOST, AliasTarget={"DNSName": ref("Free")}),
+        rule("arn:aws:elasticloadbalancing:eu-central-1:111122223333:listener/app/shared/0a1b2c3d/0a1b2c3d"),
+    ],
+)
+def test_a_private_name_of_which_nobody_sees_what_answers(name: dict[str, Any]) -> None:
+    resources = calling(Name=name)
+    assert found(template(resources)) == {"SC-NET-02 Function"}
+    assert f"what answers to the private name {HOST}" in message("SC-NET-02 Function", template(resources))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        {},
+        {"Name": resource("Route53::HostedZone", Name="example.com")},
+        {"Name": resource("Route53::HostedZone", **ZONE["Properties"] | {"Name": "other.example.com"})},
+        {"Name": resource("ServiceDiscovery::PrivateDnsNamespace", Name="ple.com", Vpc=ref("Vpc"))},
+        {"Name": resource("Route53::RecordSet", Name=HOST, ResourceRecords=["site.example.net"])},
+        {"Name": rule(Values=["else.example.com"])},
+        {"Name": BY_ALIAS, "Balancer": resource("ElasticLoadBalancingV2::LoadBalancer", Subnets=SUBNETS)},
+    ],
+)
+def test_a_name_that_is_not_private(names: dict[str, Any]) -> None:
+    assert f"SC-NET-01[{HOST}] Function" in found(template(calling() | names))
 
 
 class TestWhatIsNotSeen:

@@ -51,7 +51,15 @@ from tests.rules.network.samples import (
     told,
     without_endpoints,
 )
-from tests.rules.network.test_broken_networks import balanced, database
+from tests.rules.network.test_broken_networks import (
+    balanced,
+    bridged,
+    by_default,
+    database,
+    joined,
+    managed_instances,
+    task_set,
+)
 from tests.rules.support import ACCOUNT, att, join, ref, sub
 
 CASES: list[Any] = []
@@ -72,6 +80,89 @@ def case(
 @case()
 def everything() -> Resources:
     return sound()
+
+
+@pytest.mark.parametrize("name", [sub("${AWS::StackName}-{data}"), "{data}", ref("AWS::StackName")])
+def test_names_of_buckets(name: Any) -> None:
+    found = only("Service")
+    props(found, "Bucket")["BucketName"] = name
+    resources = [join(att("Bucket"), "/*"), att("Bucket", "{DomainName}")]
+    props(found, "S3")["PolicyDocument"] = document(allow("s3:*", resources, Principal="*"), LAYERS)
+    judged = judge(template(found))
+    assert not judged, told(judged)
+
+
+# Who runs the tasks
+
+
+@case()
+def a_task_set() -> Resources:
+    return task_set()
+
+
+@case()
+def instances_that_are_managed() -> Resources:
+    return managed_instances()
+
+
+@case()
+def instances_by_the_default_of_the_cluster() -> Resources:
+    return by_default(instances(), ref("Provider"))
+
+
+@case()
+def instances_by_the_default_that_the_cluster_itself_names() -> Resources:
+    found = bridged(instances())
+    strategy = props(found, "Service").pop("CapacityProviderStrategy")
+    props(found, "Cluster").update(ClusterName="ours", DefaultCapacityProviderStrategy=strategy)
+    props(found, "Service")["Cluster"] = "ours"
+    return found
+
+
+@case()
+def a_scheduled_task_by_the_default_of_its_cluster() -> Resources:
+    found = instances()
+    del found["Service"]
+    found["Nightly"] = sound()["Nightly"]
+    strategy = [{"CapacityProvider": ref("Provider"), "Weight": 1}]
+    props(found, "Cluster")["DefaultCapacityProviderStrategy"] = strategy
+    del props(found, "Nightly")["Targets"][0]["EcsParameters"]["LaunchType"]
+    return found
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "echo ECS_CLUSTER=%s >> /etc/ecs/ecs.config",
+        "echo 'ECS_CLUSTER=\"%s\"' >> /etc/ecs/ecs.config",
+        '[settings.ecs]\ncluster = "%s"\n',
+        "Initialize-ECSAgent -Cluster '%s' -EnableTaskIAMRole",
+    ],
+)
+@pytest.mark.parametrize("cluster", [ref("Cluster"), "ours"])
+@pytest.mark.parametrize("launch", ["EC2", None])
+def test_instances_that_join_a_cluster_themselves(setting: str, cluster: Any, launch: str | None) -> None:
+    found = joined(cluster, setting)
+    props(found, "Cluster")["ClusterName"] = "ours"
+    props(found, "Service")["LaunchType"] = launch
+    judged = judge(template(found))
+    assert not judged, told(judged)
+
+
+@case()
+def a_service_on_machines_outside_of_aws() -> Resources:
+    found = bridged(only("Service"))
+    props(found, "Service")["LaunchType"] = "EXTERNAL"
+    props(found, "Task")["RequiresCompatibilities"] = ["EXTERNAL"]
+    return found
+
+
+@case()
+def sessions_by_the_instances() -> Resources:
+    found = bridged(instances())
+    props(found, "Service")["EnableExecuteCommand"] = True
+    found["SsmMessages"] = interface("ssmmessages")
+    return found
 
 
 # Security groups

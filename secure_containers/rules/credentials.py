@@ -19,11 +19,10 @@ _LOOKS: Final = re.compile(
     r"|://[^/:@\s]+:[^/@\s]+@"
 )
 """Keys, tokens, URLs with a password, and dynamic references that CloudFormation writes out in the clear."""
-
 _IS_NONE: Final = re.compile(
-    r"true|false|yes|no|on|off|\d{0,5}|arn:(?:\$\{AWS::Partition\}|[^:]+):(?:secretsmanager|ssm):\S*", re.IGNORECASE
+    r"true|false|yes|no|on|off|[01]?|arn:(?:\$\{AWS::Partition\}|[^:]+):(?:secretsmanager|ssm):\S*", re.IGNORECASE
 )
-"""What says whether, or how many, or where the credential is."""
+"""What says whether there is a credential, or where it is."""
 
 
 def credential_in(name: str, value: str) -> str | None:

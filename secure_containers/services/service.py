@@ -51,9 +51,12 @@ _TAKEN_BY: Final[Mapping[str, str]] = {
 class PrivateWorkload(Construct):
     """What runs in private, whatever runs it: a role, a way in and a way out, alarms."""
 
-    def __new__(cls, scope: Construct, id: str, **given: Any) -> Self:
-        for name in given.keys() & _TAKEN_BY.keys() - inspect.signature(cls.__init__).parameters.keys():
-            path = f"{scope.node.path}/{id}".lstrip("/")
+    def __new__(cls, *placed: Any, **given: Any) -> Self:
+        made = [each for each in cls.__mro__ if "__init__" in vars(each) and issubclass(each, PrivateWorkload)]
+        known = {name for each in made for name in inspect.signature(each.__init__).parameters}
+        for name in sorted(given.keys() & _TAKEN_BY.keys() - known):
+            scope, id, *_ = (*placed, given.get("scope"), given.get("id"))
+            path = f"{scope.node.path}/{id}".lstrip("/") if isinstance(scope, Construct) else cls.__name__
             write = f"it without, or {_TAKEN_BY[name]}(...)"
             raise invalid(path, name, given[name], allowed=f"nothing: {cls.__name__} has no {name}", write=write)
         return super().__new__(cls)

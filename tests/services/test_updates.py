@@ -279,3 +279,17 @@ def test_environments_that_are_not_known_refuse_nothing(app: App) -> None:
     image = EcrImage.from_repository(ecr.Repository.from_repository_arn(web.stack, "Far", arn), digest=DIGEST)
     web.fargate(image=image)
     assert f"{ACCOUNT}.dkr.ecr.us-east-1." in str(web.one("AWS::ECS::TaskDefinition")["ContainerDefinitions"])
+
+
+def test_classes_of_users_take_what_they_like(web: Web) -> None:
+    class Ours(SecureFargateService):
+        """As teams wrap one, with a default of their own."""
+
+        def __init__(self, scope: Construct, id: str, team: str, *, source: str = "", **given: Any) -> None:
+            super().__init__(scope, id, **given)
+            self.label = f"{team} {source}"
+
+    common: dict[str, Any] = {"network": web.network, "image": web.image, "port": 8080, "domain": web.domain()}
+    assert Ours(web.stack, "Orders", "payments", source="git", **common, scratch=["/scratch"]).label == "payments git"
+    with refused("Test/Other: existing_customer is True", "Ours has no existing_customer"):
+        Ours(scope=web.stack, id="Other", team="payments", **common, existing_customer=True)

@@ -18,6 +18,8 @@ CLUSTER: Final = "AWS::ECS::Cluster"
 CAPACITY_PROVIDER: Final = "AWS::ECS::CapacityProvider"
 SCALABLE_TARGET: Final = "AWS::ApplicationAutoScaling::ScalableTarget"
 
+RUNS_IN: Final = "SecureContainersRunsIn"
+"""Where in its `Metadata` a task definition says in which subnets and security groups people run it."""
 TASK_NETWORK: Final = {
     SERVICE: ("NetworkConfiguration", "AwsvpcConfiguration"),
     TASK_SET: ("NetworkConfiguration", "AwsVpcConfiguration"),

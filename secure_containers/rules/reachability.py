@@ -14,6 +14,7 @@ from secure_containers.rules.template import Place, Template, World
 WORKLOADS: Final = (
     "AWS::ECS::Service",
     "AWS::ECS::TaskSet",
+    "AWS::ECS::TaskDefinition",
     "AWS::ECS::ExpressGatewayService",
     "AWS::AppRunner::Service",
     "AWS::Events::Rule",
@@ -134,7 +135,7 @@ def unreachable_service(template: Template) -> Observations:
 
 @template_rule(
     "SC-NET-02",
-    types=(*_CALLERS, "AWS::ECS::TaskDefinition"),
+    types=_CALLERS,
     guidelines=("private-registry-access",),
     severity=Severity.WARNING,
 )

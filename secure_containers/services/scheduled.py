@@ -20,6 +20,7 @@ from secure_containers.ecr import EcrImage
 from secure_containers.errors import check_list
 from secure_containers.grants import check_local, grant_apart
 from secure_containers.network import PrivateNetwork
+from secure_containers.rules.ecs_model import RUNS_IN
 from secure_containers.services.cluster import SecureEcsCluster
 from secure_containers.services.parts import (
     Scratch,
@@ -150,6 +151,9 @@ class SecureFargateTask(PrivateWorkload):
             # By a name that other stacks know too: what takes an ARN apart takes none that another stack tells.
             self._family = Names.unique_resource_name(self.task, max_length=255, separator="-")
             self.task.definition.family = self._family
+            place = self._running.place["awsvpcConfiguration"]
+            told = {"Subnets": place["subnets"], "SecurityGroups": place["securityGroups"]}
+            self.task.definition.add_metadata(RUNS_IN, told)  # so that the rules prove the way of tasks run by people
             self.role, self.log_group = self.task.role, self.task.log_group
             self._connections = self._outbound = self.task.connections
             self._tell_of_failures()

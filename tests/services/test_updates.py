@@ -187,6 +187,11 @@ class TestPlaces:
         assert not any("operator" in str(each["Roles"]) for each in here.all("AWS::IAM::Policy").values())
 
 
+def test_a_task_that_people_run_is_proven_to_reach_what_it_needs(web: Web) -> None:
+    SecureFargateTask(web.stack, "Report", network=web.network, image=web.image)
+    assert open_ids(web.app) == set()
+
+
 class TestRefused:
     @pytest.mark.parametrize("deployment", [Deployment.canary(percent=5), Deployment.linear(percent=4)])
     def test_steps_that_no_alarm_notices(self, web: Web, deployment: Deployment) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 
 from secure_containers.rules.app_runner_model import INSTANCE_ROLE, SERVICE, configurations
 from secure_containers.rules.batch_model import tasks
-from secure_containers.rules.ecs_model import CAPACITY_PROVIDER, CLUSTER, TASK_DEFINITION
+from secure_containers.rules.ecs_model import CAPACITY_PROVIDER, CLUSTER, RUNS_IN, TASK_DEFINITION
 from secure_containers.rules.event_model import functions, sources
 from secure_containers.rules.host_checks import (
     GROUP,
@@ -51,6 +51,7 @@ def workloads(world: World) -> list[Workload]:
         *_tasks(world, roles),
         *_express_services(world, roles),
         *_app_runner_services(world, roles),
+        *_told_tasks(world, roles),
         *_instances(world, roles),
         *_compute_environments(world, roles),
         *_functions(world, roles),
@@ -58,6 +59,11 @@ def workloads(world: World) -> list[Workload]:
 
 
 def unplaced_tasks(world: World) -> list[Resource]:
+    """Fargate task definitions that nothing in these templates runs, and that do not say where people run them."""
+    return [definition for definition in world.once(_run_by_people) if RUNS_IN not in definition.metadata]
+
+
+def _run_by_people(world: World) -> list[Resource]:
     """Fargate task definitions that nothing in these templates runs."""
     placed = {place for service in world.of_type(*SERVICE_TYPES) for place in world.places(service, "TaskDefinition")}
     placed |= {place for service in world.of_type(EXPRESS) for place in world.places(service, _TASK)}
@@ -99,6 +105,19 @@ def _runs(world: World) -> list[_Run]:
         _run(world, resource, parameters, _definitions(world, parameters, _TASK), target.get("Arn"))
         for resource, target, parameters in _targets(world)
     ]
+
+
+def _told_tasks(world: World, roles: Roles) -> Iterator[Workload]:
+    """Tasks that people run where their definitions say."""
+    for definition in world.once(_run_by_people):
+        for configuration in definition.template.values(
+            definition.metadata.get(RUNS_IN), f"Metadata.{RUNS_IN}", definition
+        ):
+            if not configuration.absent:
+                workload = _placed(world, definition, "the task of", configuration)
+                run = _Run(definition, definition, [definition], fargate=True, hosts=[], sessions=[])
+                _add_tasks(world, roles, workload, run)
+                yield workload
 
 
 def _run(

@@ -241,6 +241,16 @@ def instances_without_ecs_telemetry() -> Resources:
     return found
 
 
+@case("SC-NET-01[sqs]", on="Task", says=("the task of Task", "call sqs, as its role may", "no endpoint of sqs"))
+def a_task_that_people_run_in_vain() -> Resources:
+    found = only("Service")
+    del found["Service"]
+    where = {"Subnets": [ref("SubnetA")], "SecurityGroups": [att("WorkloadGroup", "GroupId")]}
+    found["Task"]["Metadata"] = {"SecureContainersRunsIn": where}
+    without_endpoints(found, "Sqs")
+    return found
+
+
 @case("SC-NET-01[ecs-agent]", on="Hosts", says=(HOSTS, "join their cluster", "no endpoint of ecs-agent"))
 def hosts_of_services_without_ecs_agent() -> Resources:
     found = instances()

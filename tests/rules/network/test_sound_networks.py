@@ -684,6 +684,22 @@ def rights_to_mount_a_file_system() -> Resources:
 
 
 @case()
+def a_task_that_says_where_people_run_it() -> Resources:
+    found = only("Service")
+    del found["Service"]
+    where = {"Subnets": [ref("SubnetA")], "SecurityGroups": [att("WorkloadGroup", "GroupId")]}
+    found["Task"]["Metadata"] = {"SecureContainersRunsIn": where}
+    return found
+
+
+@case(waives=("SC-NET-02",))
+def a_task_of_which_nobody_says_where_it_runs() -> Resources:
+    found = only("Service")
+    del found["Service"]
+    return found
+
+
+@case()
 def a_service_on_instances() -> Resources:
     return instances()
 

@@ -51,6 +51,13 @@ def definitions(named: Value) -> list[Resource]:
     return [each for each in found if all(stand_together(named, properties) for properties in each.get())]
 
 
+def awsvpc(settings: Resource | Value) -> Iterator[Value]:
+    """The network of tasks, absent where there is none: services and schedules spell it unlike task sets and rules."""
+    for place in settings.get("NetworkConfiguration"):
+        other = isinstance(place.data, dict) and "AwsVpcConfiguration" in place.data
+        yield from place.get("AwsVpcConfiguration" if other else "AwsvpcConfiguration")
+
+
 def ways_in(service: Resource) -> list[Value]:
     """What sends requests to the tasks of a service, and asks whether they are well."""
     return [way for name in _WAYS_IN for way in items(service, name)]

@@ -121,7 +121,7 @@ def _lists(resource: Resource) -> Iterator[Value]:
 
 def _overrides(resource: Resource) -> Iterator[Value]:
     """The lists of variables with which a rule or a schedule starts tasks of Amazon ECS."""
-    for target, _ in ecs_targets(resource) if resource.type in (RULE, SCHEDULE) else ():
+    for target, _ in ecs_targets(resource):
         for document in (document for written in target.get("Input") for document in written.parsed()):
             for override in items(document, "containerOverrides"):
                 yield from override.get("environment")

@@ -86,7 +86,7 @@ def single_events(bearer: Resource) -> Iterator[tuple[Value, Value]]:
 def ecs_targets(bearer: Resource) -> Iterator[tuple[Value, Value]]:
     """The targets of a rule or a schedule that are tasks of Amazon ECS, and how they are started."""
     for target in items(bearer, "Targets" if bearer.type == RULE else "Target"):
-        yield from ((target, each) for each in target.get("EcsParameters") if isinstance(each.data, dict))
+        yield from ((target, each) for each in target.get("EcsParameters") if not each.absent)
 
 
 def sources(mapping: Resource) -> Iterator[tuple[Value, Place, str]]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from secure_containers.rules.ecs_model import awsvpc
 from secure_containers.rules.engine import Controls, Observations, resource_rule, template_rule
+from secure_containers.rules.event_model import ecs_targets
 from secure_containers.rules.network.model import Endpoint, Peer, network, rules_in
 from secure_containers.rules.network.services import FIPS_REGIONS, SERVICES
 from secure_containers.rules.policies import Statement, Unreadable
@@ -372,15 +374,9 @@ def public_address(resource: Resource) -> Observations:
     for value in resource.get("MapPublicIpOnLaunch"):
         if value.unknown or is_true(value.data):
             yield value.violates("the subnet gives a public address to whatever starts in it")
-    places = [
-        *resource.get("NetworkConfiguration", "AwsvpcConfiguration", "AssignPublicIp"),
-        *resource.get("NetworkConfiguration", "AwsVpcConfiguration", "AssignPublicIp"),  # of a task set
-        *resource.get("Target", "EcsParameters", "NetworkConfiguration", "AwsvpcConfiguration", "AssignPublicIp"),
-        *resource.get("ContainerProperties", "NetworkConfiguration", "AssignPublicIp"),
-    ]
-    for targets in resource.get("Targets"):
-        for target in targets.items():
-            places += target.get("EcsParameters", "NetworkConfiguration", "AwsVpcConfiguration", "AssignPublicIp")
+    starters: tuple[Resource | Value, ...] = (resource, *(parameters for _, parameters in ecs_targets(resource)))
+    places = [address for each in starters for place in awsvpc(each) for address in place.get("AssignPublicIp")]
+    places += resource.get("ContainerProperties", "NetworkConfiguration", "AssignPublicIp")
     for tasks in resource.get("EcsProperties", "TaskProperties"):
         for task in tasks.items():
             places += task.get("NetworkConfiguration", "AssignPublicIp")

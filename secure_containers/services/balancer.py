@@ -88,7 +88,7 @@ class InternalLoadBalancer(Construct):
         )
         logged = {kind: prefix for kind, prefix in _LOGS.items() if not off.waived(f"SC-ELB-03[{kind}.s3.enabled]")}
         self.log_bucket = self._log(logged, removal) if logged else None
-        for kind in _LOGS.keys() - logged.keys():  # said, as what an update leaves out stays as it was
+        for kind in (each for each in _LOGS if each not in logged):  # as what an update leaves out stays as it was
             self.load_balancer.set_attribute(f"{kind}.s3.enabled", "false")
         groups = [self._target_group(name, port, health, target_tls=target_tls) for name in _names(two=two_groups)]
         self.target_group, self.alternate = groups[0], groups[1] if two_groups else None

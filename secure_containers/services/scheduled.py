@@ -213,7 +213,7 @@ class SecureFargateTask(PrivateWorkload):
             grantee: who runs it.
 
         Raises:
-            ValueError: no policy can be attached to the grantee.
+            ValueError: no policy can be attached to the grantee, or it is of another account.
         """
         check_local(f"{self.node.path}: grant_run", grantee, self)
         stack = Stack.of(self)

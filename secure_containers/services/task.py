@@ -512,7 +512,7 @@ def check_task(
 
 def _check_scratch(path: str, scratch: Sequence[str | Scratch], memory: Size) -> None:
     """Refuse more room in memory than the task has memory."""
-    places = [each if isinstance(each, Scratch) else Scratch(each) for each in scratch]
+    places = [_scratch(each) for each in scratch]
     wanted = sum(each.size.to_bytes() for each in places if not each.on_disk)
     if wanted >= memory.to_bytes():
         got, allowed = (

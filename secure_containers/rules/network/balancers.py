@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from secure_containers.rules.ecs_model import awsvpc
 from secure_containers.rules.network.databases import Neighbour
 from secure_containers.rules.network.exposure import led_by_balancers
 from secure_containers.rules.network.model import network
 from secure_containers.rules.network.names import is_grouped, subnets_of
 from secure_containers.rules.network.needs import Workload
-from secure_containers.rules.network.workloads import SERVICE_TYPES, awsvpc, entries_of, fronts_of, groups_of
+from secure_containers.rules.network.workloads import SERVICE_TYPES, entries_of, fronts_of, groups_of
 from secure_containers.rules.task_model import items
 from secure_containers.rules.template import Place, Resource, World
 

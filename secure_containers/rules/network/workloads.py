@@ -9,8 +9,8 @@ from typing import Final
 
 from secure_containers.rules.app_runner_model import INSTANCE_ROLE, SERVICE, configurations
 from secure_containers.rules.batch_model import tasks
-from secure_containers.rules.ecs_model import CAPACITY_PROVIDER, CLUSTER, RUNS_IN, TASK_DEFINITION
-from secure_containers.rules.event_model import functions, sources
+from secure_containers.rules.ecs_model import CAPACITY_PROVIDER, CLUSTER, RUNS_IN, TASK_DEFINITION, awsvpc
+from secure_containers.rules.event_model import RULE, SCHEDULE, ecs_targets, functions, sources
 from secure_containers.rules.host_checks import (
     GROUP,
     container_groups,
@@ -340,23 +340,8 @@ def _add_tasks(world: World, roles: Roles, workload: Workload, run: _Run) -> Non
 
 def _targets(world: World) -> Iterator[tuple[Resource, Value, Value]]:
     """Rules and schedules that run tasks, where, and how."""
-    found = [(rule, target) for rule in world.of_type("AWS::Events::Rule") for target in items(rule, "Targets")]
-    found += [
-        (schedule, target)
-        for schedule in world.of_type("AWS::Scheduler::Schedule")
-        for target in schedule.get("Target")
-    ]
-    for resource, target in found:
-        for parameters in target.get("EcsParameters"):
-            if not parameters.absent:
-                yield resource, target, parameters
-
-
-def awsvpc(settings: Resource | Value) -> Iterator[Value]:
-    """The network configuration, absent where there is none: services and schedules spell it unlike sets and rules."""
-    for place in settings.get("NetworkConfiguration"):
-        other = isinstance(place.data, dict) and "AwsVpcConfiguration" in place.data
-        yield from place.get("AwsVpcConfiguration" if other else "AwsvpcConfiguration")
+    for resource in world.of_type(RULE, SCHEDULE):
+        yield from ((resource, *found) for found in ecs_targets(resource))
 
 
 def _placed(world: World, resource: Resource, kind: str, configuration: Value) -> Workload:
